@@ -1,0 +1,1 @@
+"""What Dagster needs around the computation: resources, jobs, schedules, console, instance."""

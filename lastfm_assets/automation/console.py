@@ -1,0 +1,53 @@
+"""One line on the console for each step, in the place of Dagster's event stream."""
+
+import logging
+import sys
+from typing import Any, Final
+
+import dagster as dg
+
+_NAME: Final = "lastfm_assets.console"
+
+
+class _OneLine(logging.Handler):
+    """Prints what a person follows: assets written, checks, messages; the rest is in the UI."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = _line(record)
+        if line is not None:
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+
+
+def _line(record: logging.LogRecord) -> str | None:
+    said: dict[str, Any] = getattr(record, "dagster_meta", {})
+    event: dg.DagsterEvent | None = said.get("dagster_event")
+    if event is None:
+        mark = "!" if record.levelno >= logging.WARNING else " "
+        return f"  {mark} {said.get('orig_message', record.getMessage())}"
+    if event.event_type is dg.DagsterEventType.STEP_SUCCESS:
+        return f"  {event.step_success_data.duration_ms / 1000:7.1f} s  {event.step_key}"
+    if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        return _check_line(event.asset_check_evaluation_data)
+    return None
+
+
+def _check_line(evaluation: dg.AssetCheckEvaluation) -> str | None:
+    """A check that did not pass, with its figures; those that pass stay silent."""
+    if evaluation.passed:
+        return None
+    facts = ", ".join(f"{name} {_short(value.value)}" for name, value in evaluation.metadata.items())
+    asset = evaluation.asset_key.to_user_string()
+    return f"  ! check {evaluation.check_name} on {asset} did not pass: {facts}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+@dg.logger(description="One line a step.")
+def one_line_logger(_context: dg.InitLoggerContext) -> logging.Logger:
+    """See the module."""
+    logger = logging.Logger(_NAME, level=logging.INFO)
+    logger.addHandler(_OneLine())
+    return logger

@@ -1,0 +1,153 @@
+"""What the web UI shows of a value: counts, schema, a preview; and rules as asset checks."""
+
+import hashlib
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+import pandas as pd
+
+from lastfm_assets.findings import Finding, Rule
+from lastfm_assets.models.protocol import Progress
+from lastfm_assets.vocabulary import column_note
+
+OWNERS: Final = ["team:recommendations"]
+PREVIEW_ROWS: Final = 5
+_PACKAGE: Final = Path(__file__).parents[1]
+_SECONDS_BETWEEN_MESSAGES: Final = 2.0
+
+
+def key(*parts: str) -> dg.AssetKey:
+    """An asset's key from its parts."""
+    return dg.AssetKey(list(parts))
+
+
+def code_version(*files: str) -> str:
+    """Version of a computation: a hash of the sources that make it up.
+
+    Args:
+        files: paths within the package, such as `listening/split.py`.
+
+    Returns:
+        12 hex digits; a changed source gives others, so no version can be forgotten.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update((_PACKAGE / file).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def schema_of(table: pd.DataFrame) -> dg.TableSchema:
+    """Columns with their types and a sentence each."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(str(name), str(dtype), description=column_note(str(name)))
+            for name, dtype in table.dtypes.items()
+        ]
+    )
+
+
+def table_metadata(table: pd.DataFrame, **more: float | int | str) -> dict[str, Any]:
+    """Row count, schema and the first rows of a table, and whatever else is worth showing.
+
+    Values shown are text in cells, never markup, as names come from strangers.
+    """
+    schema = schema_of(table)
+    records = [
+        dg.TableRecord({str(name): _cell(value) for name, value in row.items()})
+        for row in table.head(PREVIEW_ROWS).to_dict("records")
+    ]
+    return {
+        "dagster/row_count": len(table),
+        "dagster/column_schema": schema,
+        "preview": dg.MetadataValue.table(records, schema),
+        **more,
+    }
+
+
+def _cell(value: Any) -> str | int | float | bool:
+    if isinstance(value, str | bool | int | float) and value == value:  # noqa: PLR0124 (NaN)
+        return value
+    return str(value)
+
+
+def log_progress(context: dg.AssetExecutionContext, what: str) -> Progress:
+    """A progress callback that writes to the run's log, with the time left, every 2 seconds."""
+    started = said = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if done < total and now - said >= _SECONDS_BETWEEN_MESSAGES:
+            said = now
+            left = (now - started) / done * (total - done)
+            context.log.info(f"{what}: {done} of {total}, about {left:.0f} s left")
+
+    return report
+
+
+def rules_as_checks(
+    asset: dg.AssetKey,
+    rules: Sequence[Rule],
+    *,
+    kind: type,
+    others: dict[str, tuple[dg.AssetKey, type]] | None = None,
+    blocking: bool = True,
+) -> dg.AssetChecksDefinition:
+    """Makes rules about one stored value into Dagster checks, all run in one step.
+
+    Args:
+        asset: whose value is the rules' first argument.
+        rules: each a function that returns a `Finding`; its name names the check.
+        kind: type of that value.
+        others: further arguments of every rule, by name: the asset they are and its type.
+        blocking: whether a rule that does not hold stops what comes after.
+
+    Returns:
+        One definition with a check a rule.
+    """
+    others = others or {}
+    specs = [
+        dg.AssetCheckSpec(
+            name=_name(rule),
+            asset=asset,
+            blocking=blocking,
+            description=(rule.__doc__ or "").strip().splitlines()[0],
+            additional_deps=[other for other, _ in others.values()],
+        )
+        for rule in rules
+    ]
+    ins = {"checked": dg.AssetIn(asset)}
+    ins |= {name: dg.AssetIn(other) for name, (other, _) in others.items()}
+
+    def run_rules(**values: Any) -> Any:
+        checked = values.pop("checked")
+        for rule in rules:
+            yield check_result(rule(checked, **values), asset=asset, name=_name(rule))
+
+    # Dagster reads the inputs' types off the signature, which differs from asset to asset
+    types = {"checked": kind, **{name: type_ for name, (_, type_) in others.items()}}
+    run_rules.__annotations__ = types
+    run_rules.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=type_)
+            for name, type_ in types.items()
+        ]
+    )
+    return dg.multi_asset_check(name="check_" + "_".join(asset.path), specs=specs, ins=ins)(
+        run_rules
+    )
+
+
+def check_result(finding: Finding, *, asset: dg.AssetKey, name: str) -> dg.AssetCheckResult:
+    """A finding as Dagster shows it: plain numbers under stable keys, which the UI plots."""
+    return dg.AssetCheckResult(
+        asset_key=asset, check_name=name, passed=finding.passed, metadata=dict(finding.facts)
+    )
+
+
+def _name(rule: Callable[..., Finding]) -> str:
+    return str(getattr(rule, "__name__", "rule"))

@@ -1,0 +1,40 @@
+"""Wires assets, checks, job, schedule and resources into what Dagster loads."""
+
+import dagster as dg
+
+from lastfm_assets.automation.console import one_line_logger
+from lastfm_assets.automation.jobs import daily_refresh, refresh_job
+from lastfm_assets.automation.resources import StoreIOManager
+from lastfm_assets.evaluation import assets as evaluation_assets
+from lastfm_assets.evaluation import checks as evaluation_checks
+from lastfm_assets.io import Store
+from lastfm_assets.listening import assets as listening_assets
+from lastfm_assets.listening import checks as listening_checks
+from lastfm_assets.models import assets as model_assets
+from lastfm_assets.recommendations import assets as recommendation_assets
+from lastfm_assets.recommendations import checks as recommendation_checks
+from lastfm_assets.settings import Settings
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """The whole graph over one source and one store."""
+    store = Store(settings.store)
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules(
+            [listening_assets, model_assets, evaluation_assets, recommendation_assets]
+        ),
+        asset_checks=dg.load_asset_checks_from_modules(
+            [listening_checks, evaluation_checks, recommendation_checks]
+        ),
+        jobs=[refresh_job],
+        schedules=[daily_refresh],
+        resources={"settings": settings, "store": store, "io_manager": StoreIOManager(store)},
+        executor=dg.in_process_executor,
+        loggers={"console": one_line_logger},
+    )
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """What `dagster dev` loads: settings come from the environment."""
+    return build_definitions(Settings.from_environment())

@@ -1,0 +1,90 @@
+"""The gate's first layer, and the rules of evaluations, as Dagster checks."""
+
+import dagster as dg
+import pandas as pd
+
+from lastfm_assets.automation.failures import fails_clearly
+from lastfm_assets.automation.metadata import check_result, key, rules_as_checks
+from lastfm_assets.evaluation.gate import (
+    Verdict,
+    best_row,
+    min_precision_for,
+    popularity_precision,
+    popularity_verdict,
+    precision_verdict,
+)
+from lastfm_assets.evaluation.leaderboard import JUDGED, Evaluation
+from lastfm_assets.evaluation.rules import EVALUATION_RULES
+from lastfm_assets.findings import Finding
+from lastfm_assets.io import Store
+from lastfm_assets.models.trained import MODELS
+from lastfm_assets.settings import Settings
+from lastfm_assets.vocabulary import Columns
+
+_LEADERBOARD = key("evaluation", "leaderboard")
+PRECISION_CHECK = "best_model_reaches_min_precision"
+POPULARITY_CHECK = "best_model_is_twice_popularity"
+
+evaluation_checks = [
+    rules_as_checks(
+        key("evaluation", name),
+        EVALUATION_RULES,
+        kind=Evaluation,
+        others={"split_pairs": (key("listening", "split"), pd.DataFrame)},
+    )
+    for name in MODELS
+]
+
+
+@dg.multi_asset_check(
+    name="gate",
+    specs=[
+        dg.AssetCheckSpec(
+            name=PRECISION_CHECK,
+            asset=_LEADERBOARD,
+            blocking=True,
+            description="Held-out precision@10 of the model best on validation reaches the "
+            "threshold (LASTFM_MIN_PRECISION, else the source's own).",
+        ),
+        dg.AssetCheckSpec(
+            name=POPULARITY_CHECK,
+            asset=_LEADERBOARD,
+            blocking=True,
+            description="Held-out precision@10 of the model best on validation is at least twice "
+            "that of recommending what everybody plays.",
+        ),
+    ],
+    ins={"board": dg.AssetIn(_LEADERBOARD)},
+)
+@fails_clearly
+def gate_checks(
+    board: pd.DataFrame,
+    settings: dg.ResourceParam[Settings],
+    store: dg.ResourceParam[Store],
+) -> tuple[dg.AssetCheckResult, ...]:
+    """Holds the best model's held-out figures against both thresholds."""
+    best = best_row(board)
+    source = store.source_of(_LEADERBOARD.path, pd.DataFrame)
+    precision = float(best[JUDGED])
+    verdicts = {
+        PRECISION_CHECK: precision_verdict(
+            precision, min_precision_for(source, settings.min_precision)
+        ),
+        POPULARITY_CHECK: popularity_verdict(precision, popularity_precision(board)),
+    }
+    return tuple(
+        check_result(_finding(verdict, str(best[Columns.MODEL])), asset=_LEADERBOARD, name=name)
+        for name, verdict in verdicts.items()
+    )
+
+
+def _finding(verdict: Verdict, model: str) -> Finding:
+    return Finding(
+        verdict.passed,
+        {
+            "actual": verdict.actual,
+            "threshold": verdict.threshold,
+            "margin": verdict.margin,
+            "model": model,
+        },
+    )

@@ -1,0 +1,118 @@
+"""Held-out pairs and lists as CSV, and results as JSON: what others hand us and read from us."""
+
+import io
+import math
+from typing import Any, Final
+
+import pandas as pd
+
+from lastfm_assets.errors import BadInputError
+from lastfm_assets.vocabulary import Columns
+
+HELD_OUT_COLUMNS: Final = (Columns.USER, Columns.ARTIST)
+LISTS_COLUMNS: Final = (Columns.USER, Columns.ARTIST, Columns.SCORE)
+
+
+def read_pairs(content: bytes, name: str) -> pd.DataFrame:
+    """Held-out pairs from CSV with the header `user_id,artist_id`.
+
+    Args:
+        content: the file; further columns are ignored.
+        name: the file's name, for messages.
+
+    Returns:
+        `user_id, artist_id`; ids are int64 where all of a column are whole numbers, else text.
+
+    Raises:
+        BadInputError: it is not such a file, or has no row.
+    """
+    return _read(content, name, HELD_OUT_COLUMNS)
+
+
+def read_lists(content: bytes, name: str) -> pd.DataFrame:
+    """Lists from CSV with the header `user_id,artist_id,score`; see `read_pairs`.
+
+    Raises:
+        BadInputError: it is not such a file, has no row, or a score is not a finite number.
+    """
+    lists = _read(content, name, LISTS_COLUMNS)
+    scores = pd.to_numeric(lists[Columns.SCORE], errors="coerce")
+    bad = ~scores.map(math.isfinite)
+    if bad.any():
+        row = int(bad.to_numpy().argmax())
+        raise BadInputError(
+            f"{name}: row {row + 1} has the score {str(lists[Columns.SCORE].iloc[row])[:40]!r}, "
+            "expected a finite number; correct it"
+        )
+    return lists.assign(**{Columns.SCORE: scores.astype("float64")})
+
+
+def same_ids(lists: pd.DataFrame, held_out: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Makes the ids of both comparable: numbers where both have numbers, else text."""
+    for column in HELD_OUT_COLUMNS:
+        if lists[column].dtype != held_out[column].dtype:
+            lists = lists.assign(**{column: lists[column].astype("str")})
+            held_out = held_out.assign(**{column: held_out[column].astype("str")})
+    return lists, held_out
+
+
+def whole_number_ids(pairs: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The pairs, if their ids are numbers, as those of a HetRec source are.
+
+    Raises:
+        BadInputError: an id is not a whole number.
+    """
+    for column in HELD_OUT_COLUMNS:
+        if pairs[column].dtype != "int64":
+            bad = next(value for value in pairs[column] if not str(value).lstrip("-").isdigit())
+            raise BadInputError(
+                f"{name}: {column} has {str(bad)[:40]!r}, expected whole numbers as in the source"
+            )
+    return pairs
+
+
+def as_json(
+    means: dict[str, float], *, users: int, fit_seconds: float | None, rank_seconds: float | None
+) -> dict[str, Any]:
+    """One model's entry in the JSON of `evaluate` and `score`; what is unknown is null."""
+    figures: dict[str, Any] = {
+        name: None if math.isnan(value) else value for name, value in means.items()
+    }
+    return {
+        **figures,
+        "users": users,
+        "fit_seconds": fit_seconds,
+        "rank_seconds": rank_seconds,
+    }
+
+
+def _read(content: bytes, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    expected = ",".join(columns)
+    try:
+        table = pd.read_csv(
+            io.BytesIO(content), dtype="str", keep_default_na=False, encoding="utf-8-sig"
+        )
+    except (ValueError, UnicodeError) as problem:
+        reason = " ".join(str(problem).split())[:120]
+        raise BadInputError(
+            f"{name}: not a readable CSV ({reason}); expected the header {expected!r} and rows"
+        ) from None
+    table.columns = table.columns.str.strip()
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        found = ",".join(map(str, table.columns))[:120]
+        raise BadInputError(
+            f"{name}: the header is {found!r}, expected {expected!r}; "
+            f"missing {', '.join(missing)}"
+        )
+    if table.empty:
+        raise BadInputError(f"{name}: no row below the header, expected {expected!r} rows")
+    table = table[list(columns)].apply(lambda column: column.str.strip())
+    empty = (table == "").any(axis=1)
+    if empty.any():
+        row = int(empty.to_numpy().argmax())
+        raise BadInputError(f"{name}: row {row + 1} has an empty field, expected {expected!r}")
+    for column in HELD_OUT_COLUMNS:
+        if table[column].str.fullmatch(r"-?[0-9]{1,18}").all():
+            table[column] = table[column].astype("int64")
+    return table

@@ -1,0 +1,1 @@
+"""From raw files to cleaned plays, a seeded split and the weighted matrix."""

@@ -1,0 +1,218 @@
+"""Raw files, cleaned tables, the split and the weighted matrix, as assets."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from lastfm_assets.automation.failures import NETWORK_RETRIES, fails_clearly
+from lastfm_assets.automation.metadata import (
+    OWNERS,
+    code_version,
+    key,
+    log_progress,
+    table_metadata,
+)
+from lastfm_assets.automation.resources import SOURCE
+from lastfm_assets.listening.clean import MERGED, RawTables, clean, refused_share
+from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.parse import content_hash, empty, parse
+from lastfm_assets.listening.split import pairs_of, split
+from lastfm_assets.listening.tables import RAW_TABLES
+from lastfm_assets.listening.weighting import Scheme, Weighting
+from lastfm_assets.settings import Settings, data_folder
+from lastfm_assets.sources.resolve import open_source
+from lastfm_assets.vocabulary import Columns
+
+_RAW = {
+    "artists": "Every artist of the source, typed, a row a line.",
+    "user_artists": "How often each user has played each artist, typed, a row a line.",
+    "tags": "The words that users call artists, typed, a row a line.",
+    "tagged_artists": "Which user called which artist what, and when, typed, a row a line.",
+    "friends": "Which users are friends, typed, a row a line.",
+}
+_CLEAN = {
+    "interactions": "Plays of each user and artist, one row a pair, all above zero.",
+    "artists": "The catalogue: every artist with its name.",
+    "tag_assignments": "Who called which artist what, on a possible date.",
+    "friendships": "Friends among the users who have plays.",
+    "rejected_rows": "Every row that cleaning refused, with file, line, text and reason.",
+}
+_PARSING = code_version("listening/parse.py", "listening/tables.py")
+_CLEANING = code_version("listening/clean.py", "listening/tables.py")
+
+
+def _scheduled(context: dg.AssetExecutionContext) -> bool:
+    """Whether nobody is looking: such a run never falls back to the sample."""
+    return any(f"dagster/{kind}_name" in context.run.tags for kind in ("schedule", "sensor"))
+
+
+@dg.multi_asset(
+    name="raw_files",
+    outs={
+        name: dg.AssetOut(
+            key=key("raw", name),
+            dagster_type=pd.DataFrame,
+            description=description,
+            group_name="raw",
+            kinds={"parquet"},
+            owners=OWNERS,
+            code_version=_PARSING,
+        )
+        for name, description in _RAW.items()
+    },
+    retry_policy=NETWORK_RETRIES,
+)
+@fails_clearly
+def raw_files(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+) -> Iterator[dg.MaterializeResult[pd.DataFrame]]:
+    """Reads all files of the source before any table is replaced: one bad file replaces none."""
+    source = open_source(
+        settings.source,
+        data_folder=data_folder(),
+        allow_sample=not _scheduled(context),
+        on_progress=_log_download(context),
+    )
+    if source.is_fallback:
+        context.log.warning(
+            "The listening data could not be reached: everything below is made from the bundled, "
+            "invented sample. Set LASTFM_SOURCE or put the files into data/raw."
+        )
+    context.log.info(f"source: {source.location} ({source.name})")
+    results = []
+    for table in RAW_TABLES:
+        raw = source.read(table.stem)
+        frame = empty(table) if raw is None else parse(raw, table)
+        results.append(
+            dg.MaterializeResult(
+                asset_key=key("raw", table.asset),
+                value=frame,
+                data_version=dg.DataVersion(content_hash(frame)),
+                metadata=table_metadata(
+                    frame,
+                    file=raw.name if raw else "not in the source",
+                    untyped_rows=int(frame[Columns.REASON].notna().sum()),
+                    **{SOURCE: source.name},
+                ),
+            )
+        )
+    yield from results  # only now, so that a bad file leaves every stored table as it was
+
+
+def _log_download(context: dg.AssetExecutionContext) -> Any:
+    report = log_progress(context, "bytes downloaded")
+
+    def on_progress(done: int, total: int | None) -> None:
+        if total and done:
+            report(done, total)
+
+    return on_progress
+
+
+@dg.multi_asset(
+    name="cleaned",
+    ins={name: dg.AssetIn(key("raw", name), dagster_type=pd.DataFrame) for name in _RAW},
+    outs={
+        name: dg.AssetOut(
+            key=key("listening", name),
+            dagster_type=pd.DataFrame,
+            description=description,
+            group_name="listening",
+            kinds={"pandas", "parquet"},
+            owners=OWNERS,
+            code_version=_CLEANING,
+        )
+        for name, description in _CLEAN.items()
+    },
+)
+@fails_clearly
+def cleaned(**raw: pd.DataFrame) -> Iterator[dg.MaterializeResult[pd.DataFrame]]:
+    """Refuses what cannot be true, sums what was written twice, and keeps what it refused."""
+    tables = clean(RawTables(**raw))
+    rejected = tables.rejected_rows
+    facts: dict[str, dict[str, Any]] = {
+        "interactions": {
+            "users": int(tables.interactions[Columns.USER].nunique()),
+            "artists_played": int(tables.interactions[Columns.ARTIST].nunique()),
+            "plays": int(tables.interactions[Columns.PLAYS].sum()),
+            "duplicates_summed": int((rejected[Columns.REASON] == MERGED).sum()),
+        },
+        "rejected_rows": {
+            "refused_share": refused_share(rejected, sum(len(table) for table in raw.values())),
+            "by_reason": dg.MetadataValue.json(_by_reason(rejected)),
+        },
+    }
+    for name in _CLEAN:
+        table = getattr(tables, name)
+        yield dg.MaterializeResult(
+            asset_key=key("listening", name),
+            value=table,
+            metadata=table_metadata(table, **facts.get(name, {})),
+        )
+
+
+def _by_reason(rejected: pd.DataFrame) -> dict[str, int]:
+    counts = rejected.groupby([Columns.FILE, Columns.REASON]).size()
+    return {f"{file}: {reason}": int(count) for (file, reason), count in counts.items()}
+
+
+@dg.asset(
+    key=key("listening", "split"),
+    ins={"interactions": dg.AssetIn(key("listening", "interactions"))},
+    group_name="listening",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    code_version=code_version("listening/split.py"),
+)
+@fails_clearly
+def split_pairs(
+    interactions: pd.DataFrame, settings: dg.ResourceParam[Settings]
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """Each user's pairs dealt into 70% train, 10% validation and 20% held out, seeded."""
+    table = split(interactions, seed=settings.seed)
+    sizes = {f"{part}_pairs": int(n) for part, n in table[Columns.PART].value_counts().items()}
+    return dg.MaterializeResult(value=table, metadata=table_metadata(table, **sizes))
+
+
+class WeightingConfig(dg.Config):
+    """How the matrix's pairs are weighted; a model with another weighting makes its own."""
+
+    scheme: Scheme = Weighting().scheme
+    k1: float = Weighting().k1
+    b: float = Weighting().b
+
+
+@dg.asset(
+    key=key("listening", "weighted_matrix"),
+    ins={
+        "split_pairs": dg.AssetIn(key("listening", "split")),
+        "artists": dg.AssetIn(key("listening", "artists")),
+    },
+    group_name="listening",
+    kinds={"scipy"},
+    owners=OWNERS,
+    code_version=code_version("listening/matrix.py", "listening/weighting.py"),
+)
+@fails_clearly
+def weighted_matrix(
+    split_pairs: pd.DataFrame, artists: pd.DataFrame, config: WeightingConfig
+) -> dg.MaterializeResult[ListeningMatrix]:
+    """Users x artists, weighted, of the train and validation pairs; held-out pairs are not seen."""
+    matrix = ListeningMatrix.from_pairs(
+        pairs_of(split_pairs, "train", "validation"),
+        artists[Columns.ARTIST].to_numpy(),
+        weighting=Weighting(config.scheme, config.k1, config.b),
+    )
+    return dg.MaterializeResult(
+        value=matrix,
+        metadata={
+            "users": len(matrix.user_ids),
+            "artists": len(matrix.artist_ids),
+            "pairs": int(matrix.plays.nnz),
+            "density": float(matrix.plays.nnz / max(1, matrix.plays.shape[0])
+                             / max(1, matrix.plays.shape[1])),
+            "mean_weight": float(matrix.weights.mean()),
+        },
+    )

@@ -1,0 +1,197 @@
+"""Raw tables to clean ones; every row that is refused is kept with its file, line and reason."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from lastfm_assets.errors import BadInputError
+from lastfm_assets.listening.tables import (
+    ARTISTS,
+    FRIENDS,
+    TAGGED_ARTISTS,
+    TAGS,
+    USER_ARTISTS,
+    RawTable,
+)
+from lastfm_assets.vocabulary import Columns
+
+LONGEST_TEXT: Final = 500
+"""Characters of a name or a tag; Last.fm's own limit is 250, longer ones are noise."""
+MOST_PLAYS: Final = 1_000_000_000
+"""Plays of one artist by one user: a play a second for thirty years stays below it."""
+FIRST_YEAR: Final = 2002
+"""Audioscrobbler, which became Last.fm, opened in 2002; an earlier tag date is impossible."""
+LAST_YEAR: Final = 2100
+"""A bound against typing errors; the true end is unknown without reading the clock."""
+MERGED: Final = "duplicate pair, plays added to its first line"
+"""The one reason that loses nothing: the row's plays are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawTables:
+    """The five raw tables, as `parse` returns them."""
+
+    artists: pd.DataFrame
+    user_artists: pd.DataFrame
+    tags: pd.DataFrame
+    tagged_artists: pd.DataFrame
+    friends: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class CleanTables:
+    """What the rest of the chain works on; every id refers to a row that exists."""
+
+    interactions: pd.DataFrame
+    """`user_id, artist_id, plays` (int64): one row a pair, plays >= 1, ordered by pair."""
+    artists: pd.DataFrame
+    """`artist_id, artist_name, url, picture_url`, ordered by id: the catalogue."""
+    tag_assignments: pd.DataFrame
+    """`user_id, artist_id, tag_id, tag, date`: who called what how, and when."""
+    friendships: pd.DataFrame
+    """`user_id, friend_id`: each pair in the directions that the source gives."""
+    rejected_rows: pd.DataFrame
+    """`file, line, text, reason`: every row that is not in a table above."""
+
+
+def clean(raw: RawTables) -> CleanTables:
+    """Refuses what cannot be true, and sums what was written twice.
+
+    Args:
+        raw: the five tables as parsed.
+
+    Returns:
+        The clean tables and the rows refused, each with the first reason that held against it.
+
+    Raises:
+        BadInputError: no artist or no pair is left.
+    """
+    artists, bad_artists = _artists(raw.artists)
+    interactions, bad_plays = _interactions(raw.user_artists, artists)
+    if interactions.empty:
+        reasons = pd.concat([bad_artists, bad_plays])[Columns.REASON].value_counts()
+        raise BadInputError(
+            f"{len(raw.user_artists)} lines of plays were found and all were refused (most often: "
+            f"{reasons.index[0]}); expected user, artist and plays above zero; replace the files"
+        )
+    tags, bad_tags = _tags(raw.tags)
+    assignments, bad_assignments = _tag_assignments(raw.tagged_artists, artists, tags)
+    friendships, bad_friends = _friendships(raw.friends, interactions)
+    refused = [bad_artists, bad_plays, bad_tags, bad_assignments, bad_friends]
+    return CleanTables(
+        interactions=interactions,
+        artists=artists,
+        tag_assignments=assignments,
+        friendships=friendships,
+        rejected_rows=pd.concat(refused, ignore_index=True),
+    )
+
+
+def refused_share(rejected_rows: pd.DataFrame, n_rows: int) -> float:
+    """Share of `n_rows` raw rows that were lost; duplicates whose plays were kept do not count."""
+    lost = int((rejected_rows[Columns.REASON] != MERGED).sum())
+    return lost / n_rows if n_rows else 0.0
+
+
+class _Rows:
+    """The rows of one raw table on their way through the refusals."""
+
+    def __init__(self, raw: pd.DataFrame, table: RawTable) -> None:
+        self._raw = raw
+        self._table = table
+        self._reason = raw[Columns.REASON].copy()
+        for field in table.fields:
+            if field.kind == "text" and field.required:
+                length = raw[field.column].str.len()
+                self.refuse(length == 0, f"{field.header} is empty")
+                self.refuse(length > LONGEST_TEXT, f"{field.header} is overlong")
+
+    def refuse(self, rows: pd.Series, reason: str) -> None:
+        """Notes a reason against those rows that have none yet."""
+        self._reason[rows.fillna(value=False).astype(bool) & self._reason.isna()] = reason
+
+    def kept(self) -> pd.DataFrame:
+        """Rows without a reason against them, in file order."""
+        return self._raw[self._reason.isna()]
+
+    def rejected(self) -> pd.DataFrame:
+        """Rows refused so far: file (without ending), line, text and reason."""
+        rows = self._raw[self._reason.notna()]
+        fields = [field.column for field in self._table.fields]
+        values = rows[fields].astype("string").fillna("").itertuples(index=False)
+        written = pd.Series(["\t".join(row) for row in values], index=rows.index, dtype="str")
+        return pd.DataFrame(
+            {
+                Columns.FILE: pd.Series(self._table.stem, index=rows.index, dtype="str"),
+                Columns.LINE: rows[Columns.LINE],
+                Columns.TEXT: rows[Columns.TEXT].where(rows[Columns.TEXT].notna(), written),
+                Columns.REASON: self._reason[rows.index],
+            }
+        )
+
+
+def _artists(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows = _Rows(raw, ARTISTS)
+    repeated = rows.kept()[Columns.ARTIST].duplicated()
+    rows.refuse(repeated.reindex(raw.index), "duplicate artist id")
+    columns = [Columns.ARTIST, Columns.NAME, Columns.URL, Columns.PICTURE]
+    artists = rows.kept()[columns].astype({Columns.ARTIST: "int64"})
+    return artists.sort_values(Columns.ARTIST, ignore_index=True), rows.rejected()
+
+
+def _interactions(
+    raw: pd.DataFrame, artists: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows = _Rows(raw, USER_ARTISTS)
+    rows.refuse(raw[Columns.PLAYS] <= 0, "plays not above zero")
+    rows.refuse(raw[Columns.PLAYS] > MOST_PLAYS, f"plays above {MOST_PLAYS}")
+    rows.refuse(~raw[Columns.ARTIST].isin(artists[Columns.ARTIST]), "unknown artist")
+    pair = [Columns.USER, Columns.ARTIST]
+    plays = rows.kept()[[*pair, Columns.PLAYS]].astype("int64")
+    rows.refuse(plays.duplicated(pair).reindex(raw.index), MERGED)
+    summed = plays.groupby(pair, sort=True, as_index=False)[Columns.PLAYS].sum()
+    summed[Columns.PLAYS] = summed[Columns.PLAYS].clip(upper=MOST_PLAYS)
+    return summed, rows.rejected()
+
+
+def _tags(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows = _Rows(raw, TAGS)
+    repeated = rows.kept()[Columns.TAG].duplicated()
+    rows.refuse(repeated.reindex(raw.index), "duplicate tag id")
+    tags = rows.kept()[[Columns.TAG, Columns.TAG_VALUE]].astype({Columns.TAG: "int64"})
+    return tags, rows.rejected()
+
+
+def _tag_assignments(
+    raw: pd.DataFrame, artists: pd.DataFrame, tags: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows = _Rows(raw, TAGGED_ARTISTS)
+    date = pd.to_datetime(
+        raw[[Columns.YEAR, Columns.MONTH, Columns.DAY]].astype("float64"), errors="coerce"
+    )
+    year = raw[Columns.YEAR]
+    impossible = date.isna() | (year < FIRST_YEAR) | (year > LAST_YEAR)
+    rows.refuse(impossible, "impossible date")
+    rows.refuse(~raw[Columns.ARTIST].isin(artists[Columns.ARTIST]), "unknown artist")
+    rows.refuse(~raw[Columns.TAG].isin(tags[Columns.TAG]), "unknown tag")
+    key = [Columns.USER, Columns.ARTIST, Columns.TAG]
+    rows.refuse(rows.kept().duplicated(key).reindex(raw.index), "duplicate tag assignment")
+    kept = rows.kept()[key].astype("int64")
+    kept[Columns.DATE] = date[kept.index].astype("datetime64[s]")
+    named = kept.merge(tags, on=Columns.TAG, how="left")
+    ordered = named.sort_values([*key, Columns.DATE], ignore_index=True)
+    return ordered[[*key, Columns.TAG_VALUE, Columns.DATE]], rows.rejected()
+
+
+def _friendships(
+    raw: pd.DataFrame, interactions: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows = _Rows(raw, FRIENDS)
+    pair = [Columns.USER, Columns.FRIEND]
+    known = raw[pair].isin(interactions[Columns.USER].unique()).all(axis=1)
+    rows.refuse(raw[Columns.USER] == raw[Columns.FRIEND], "a friend of oneself")
+    rows.refuse(~known, "unknown user")
+    rows.refuse(rows.kept().duplicated(pair).reindex(raw.index), "duplicate friendship")
+    kept = rows.kept()[pair].astype("int64").sort_values(pair, ignore_index=True)
+    return kept, rows.rejected()

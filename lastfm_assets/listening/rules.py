@@ -1,0 +1,167 @@
+"""What must be true of raw and cleaned tables, the split and the matrix."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from lastfm_assets.findings import Finding, Rule, no_violations
+from lastfm_assets.listening.clean import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    LONGEST_TEXT,
+    MERGED,
+    MOST_PLAYS,
+)
+from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.split import HELD_OUT_SHARE, VALIDATION_SHARE
+from lastfm_assets.vocabulary import PARTS, Columns
+
+MAX_REFUSED_SHARE: Final = 0.05
+"""Share of a file's rows that cleaning may refuse; more means that the source is broken."""
+_PAIR: Final = [Columns.USER, Columns.ARTIST]
+
+
+def lines_are_numbered(raw: pd.DataFrame) -> Finding:
+    """Every row has a line of its own, and a reason where its text was kept."""
+    unexplained = raw[Columns.TEXT].notna() != raw[Columns.REASON].notna()
+    return no_violations(
+        doubled_lines=raw[Columns.LINE].duplicated().sum(), unexplained=unexplained.sum()
+    )
+
+
+def has_rows(raw: pd.DataFrame) -> Finding:
+    """The file has rows."""
+    return Finding(len(raw) > 0, {"rows": len(raw)})
+
+
+def pairs_are_unique(interactions: pd.DataFrame, artists: pd.DataFrame) -> Finding:
+    """One row a pair, no value missing, plays from 1 to the bound."""
+    del artists
+    outside = ~interactions[Columns.PLAYS].between(1, MOST_PLAYS)
+    return no_violations(
+        doubled=interactions.duplicated(_PAIR).sum(),
+        missing_values=interactions.isna().to_numpy().sum(),
+        plays_outside=outside.sum(),
+        wrong_columns=int(list(interactions.columns) != [*_PAIR, Columns.PLAYS]),
+    )
+
+
+def played_artists_are_known(interactions: pd.DataFrame, artists: pd.DataFrame) -> Finding:
+    """Every artist played is in the catalogue."""
+    unknown = ~interactions[Columns.ARTIST].isin(artists[Columns.ARTIST])
+    return no_violations(unknown_artists=unknown.sum())
+
+
+def artists_are_unique(artists: pd.DataFrame) -> Finding:
+    """One row an artist, each with a name of sensible length."""
+    length = artists[Columns.NAME].str.len()
+    return no_violations(
+        doubled=artists[Columns.ARTIST].duplicated().sum(),
+        nameless=(~length.between(1, LONGEST_TEXT)).sum(),
+    )
+
+
+def tags_refer_to_artists(assignments: pd.DataFrame, artists: pd.DataFrame) -> Finding:
+    """Every tagged artist is known, every date possible, no assignment doubled."""
+    unknown = ~assignments[Columns.ARTIST].isin(artists[Columns.ARTIST])
+    year = assignments[Columns.DATE].dt.year
+    return no_violations(
+        unknown_artists=unknown.sum(),
+        impossible_dates=(~year.between(FIRST_YEAR, LAST_YEAR)).sum(),
+        doubled=assignments.duplicated([*_PAIR, Columns.TAG]).sum(),
+    )
+
+
+def friends_are_users(friendships: pd.DataFrame, interactions: pd.DataFrame) -> Finding:
+    """Both friends have plays, nobody befriends themselves, no friendship is doubled."""
+    users = interactions[Columns.USER].unique()
+    pair = [Columns.USER, Columns.FRIEND]
+    return no_violations(
+        unknown_users=(~friendships[pair].isin(users)).to_numpy().sum(),
+        themselves=(friendships[Columns.USER] == friendships[Columns.FRIEND]).sum(),
+        doubled=friendships.duplicated(pair).sum(),
+    )
+
+
+def few_rows_refused(rejected: pd.DataFrame, **kept: pd.DataFrame) -> Finding:
+    """Cleaning refused at most 5% of the rows of each file."""
+    lost = rejected[rejected[Columns.REASON] != MERGED].groupby(Columns.FILE).size()
+    shares = {
+        stem: int(lost.get(stem, 0)) / max(1, int(lost.get(stem, 0)) + len(kept[table]))
+        for stem, table in (
+            ("artists", "artists"),
+            ("user_artists", "interactions"),
+            ("user_taggedartists", "tag_assignments"),
+            ("user_friends", "friendships"),
+        )
+    }
+    passed = all(share <= MAX_REFUSED_SHARE for share in shares.values())
+    facts = {f"{stem}_refused_share": share for stem, share in shares.items()}
+    return Finding(passed, {**facts, "max_refused_share": MAX_REFUSED_SHARE})
+
+
+def every_refusal_has_a_reason(rejected: pd.DataFrame, **kept: pd.DataFrame) -> Finding:
+    """Each refused row names its file, its line and a reason."""
+    del kept
+    needed = [Columns.FILE, Columns.LINE, Columns.REASON]
+    return no_violations(missing=rejected[needed].isna().to_numpy().sum())
+
+
+def parts_are_disjoint_and_complete(
+    split_pairs: pd.DataFrame, interactions: pd.DataFrame
+) -> Finding:
+    """Every pair is in exactly one part, and every user has something to train on."""
+    same = split_pairs[[*_PAIR, Columns.PLAYS]].equals(interactions)
+    train = split_pairs.loc[split_pairs[Columns.PART] == "train", Columns.USER]
+    return no_violations(
+        doubled=split_pairs.duplicated(_PAIR).sum(),
+        without_part=(~split_pairs[Columns.PART].isin(PARTS)).sum(),
+        differs_from_interactions=int(not same),
+        users_without_train=split_pairs[Columns.USER].nunique() - train.nunique(),
+    )
+
+
+def shares_are_as_asked(split_pairs: pd.DataFrame, interactions: pd.DataFrame) -> Finding:
+    """Each user's parts have the sizes asked for, to the nearest pair (train never empty)."""
+    del interactions
+    sizes = split_pairs.groupby([Columns.USER, Columns.PART], observed=False).size().unstack()
+    total = sizes.sum(axis=1)
+    asked = {"held_out": HELD_OUT_SHARE, "validation": VALIDATION_SHARE}
+    off = {
+        part: int(((sizes[part] - share * total).abs() > 1.0).sum())
+        for part, share in asked.items()
+    }
+    return no_violations(**off)
+
+
+def held_out_pairs_are_not_seen(matrix: ListeningMatrix, split_pairs: pd.DataFrame) -> Finding:
+    """The matrix holds every train and validation pair and no held-out one."""
+    held_out = split_pairs[split_pairs[Columns.PART] == "held_out"]
+    rows = matrix.rows_of(held_out[Columns.USER].to_numpy())
+    columns = matrix.columns_of(held_out[Columns.ARTIST].to_numpy())
+    known = (rows >= 0) & (columns >= 0)
+    n_artists = len(matrix.artist_ids)
+    users = np.repeat(np.arange(len(matrix.user_ids)), np.diff(matrix.plays.indptr))
+    stored = users * n_artists + matrix.plays.indices
+    leaked = np.isin(rows[known] * n_artists + columns[known], stored).sum()
+    missing = len(split_pairs) - len(held_out) - matrix.plays.nnz
+    return no_violations(leaked=leaked, missing=abs(missing))
+
+
+def weights_are_finite(matrix: ListeningMatrix, split_pairs: pd.DataFrame) -> Finding:
+    """Every weight is finite and not negative, and not all are zero."""
+    del split_pairs
+    usable = np.isfinite(matrix.weights) & (matrix.weights >= 0)
+    return no_violations(unusable=(~usable).sum(), all_zero=int(not matrix.weights.any()))
+
+
+RAW_RULES: Final[list[Rule]] = [lines_are_numbered]
+REQUIRED_RAW_RULES: Final[list[Rule]] = [lines_are_numbered, has_rows]
+INTERACTIONS_RULES: Final[list[Rule]] = [pairs_are_unique, played_artists_are_known]
+ARTISTS_RULES: Final[list[Rule]] = [artists_are_unique]
+TAG_RULES: Final[list[Rule]] = [tags_refer_to_artists]
+FRIEND_RULES: Final[list[Rule]] = [friends_are_users]
+REJECTED_RULES: Final[list[Rule]] = [few_rows_refused, every_refusal_has_a_reason]
+SPLIT_RULES: Final[list[Rule]] = [parts_are_disjoint_and_complete, shares_are_as_asked]
+MATRIX_RULES: Final[list[Rule]] = [held_out_pairs_are_not_seen, weights_are_finite]

@@ -1,0 +1,83 @@
+r"""How much one listened pair counts: presence, the logarithm of its plays, or BM25.
+
+BM25 (Robertson & Zaragoza, 2009) reads a user as a document and an artist as a term:
+
+.. math:: w_{ua} = \log\frac{N}{1 + n_a}\,\frac{t_{ua}(K_1 + 1)}{t_{ua} + K_1 (1 - B + B\,
+          l_u / \bar l)}
+
+with N users, n_a listeners of artist a, l_u the sum of u's counts and t_ua the count: 1 under
+`bm25`, the plays under `bm25_plays`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Self, get_args
+
+import numpy as np
+import scipy.sparse as sps
+
+Scheme = Literal["plays", "binary", "log", "bm25", "bm25_plays"]
+"""`bm25` is on presence: on raw counts it does harm here, as play counts are heavy-tailed."""
+
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighting:
+    """A scheme with its parameters; `k1` and `b` matter to BM25 only."""
+
+    scheme: Scheme = "bm25"
+    k1: float = 100.0
+    b: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Weigher:
+    """A weighting with the statistics it took from the pairs it was fitted on."""
+
+    weighting: Weighting
+    rarity: np.ndarray
+    """(n_artists,) float64, log(N / (1 + n_a)), at least 0; 0 for an artist everybody plays."""
+    mean_length: float
+    """Mean over users of the sum of their counts."""
+
+    @classmethod
+    def fit(cls, plays: sps.csr_array, weighting: Weighting) -> Self:
+        """Takes statistics from (n_users, n_artists) counts, every stored entry >= 1."""
+        n_users, n_artists = plays.shape
+        listeners = np.bincount(plays.indices, minlength=n_artists)
+        rarity = np.log(np.maximum(n_users / (1.0 + listeners), 1.0))
+        length = float(_counts(plays, weighting).sum()) / max(n_users, 1)
+        return cls(weighting, rarity, length)
+
+    def weights(self, plays: sps.csr_array) -> np.ndarray:
+        """Weights of the stored pairs, of the users fitted on or of others.
+
+        Args:
+            plays: (n, n_artists) counts, every stored entry >= 1.
+
+        Returns:
+            (nnz,) float32 >= 0, dimensionless, in the order of `plays.data`.
+        """
+        scheme = self.weighting.scheme
+        if scheme == "log":
+            return np.log1p(plays.data).astype(np.float32)
+        counts = _counts(plays, self.weighting)
+        if scheme in ("plays", "binary"):
+            return counts.astype(np.float32)
+        k1, b = self.weighting.k1, self.weighting.b
+        user = np.repeat(np.arange(plays.shape[0]), np.diff(plays.indptr))
+        length = np.bincount(user, weights=counts, minlength=plays.shape[0])
+        norm = 1.0 - b + b * length[user] / max(self.mean_length, 1e-12)
+        saturated = counts * (k1 + 1.0) / (counts + k1 * norm)
+        return np.asarray(self.rarity[plays.indices] * saturated, dtype=np.float32)
+
+    def weighted(self, plays: sps.csr_array) -> sps.csr_array:
+        """The same pattern with weights in the place of counts."""
+        return sps.csr_array(
+            (self.weights(plays), plays.indices, plays.indptr), shape=plays.shape
+        )
+
+
+def _counts(plays: sps.csr_array, weighting: Weighting) -> np.ndarray:
+    presence = weighting.scheme in ("binary", "bm25")
+    return np.ones(plays.nnz) if presence else plays.data.astype(np.float64)

@@ -1,0 +1,54 @@
+"""Sparse matrices and fitted weightings as plain numeric arrays, and back."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import scipy.sparse as sps
+from pydantic import BaseModel, Field
+
+from lastfm_assets.listening.weighting import Scheme, Weigher, Weighting
+
+
+class WeightedConfig(BaseModel, frozen=True, extra="forbid"):
+    """Parameters of a model that weighs its pairs."""
+
+    weighting: Scheme = Field("bm25", description="How much one listened pair counts.")
+    bm25_k1: float = Field(100.0, gt=0, description="BM25 saturation; the larger, the later.")
+    bm25_b: float = Field(0.8, ge=0, le=1, description="BM25 length normalisation, 0 none.")
+
+    def as_weighting(self) -> Weighting:
+        """The weighting that these parameters name."""
+        return Weighting(self.weighting, self.bm25_k1, self.bm25_b)
+
+
+def csr_to_arrays(prefix: str, matrix: sps.csr_array) -> dict[str, np.ndarray]:
+    """A sparse matrix as four arrays named after `prefix`."""
+    return {
+        f"{prefix}_data": matrix.data,
+        f"{prefix}_indices": matrix.indices,
+        f"{prefix}_indptr": matrix.indptr,
+        f"{prefix}_shape": np.asarray(matrix.shape, dtype=np.int64),
+    }
+
+
+def csr_from_arrays(prefix: str, arrays: Mapping[str, np.ndarray]) -> sps.csr_array:
+    """The inverse of `csr_to_arrays`."""
+    rows, columns = (int(size) for size in arrays[f"{prefix}_shape"])
+    return sps.csr_array(
+        (arrays[f"{prefix}_data"], arrays[f"{prefix}_indices"], arrays[f"{prefix}_indptr"]),
+        shape=(rows, columns),
+    )
+
+
+def weigher_to_arrays(weigher: Weigher) -> dict[str, np.ndarray]:
+    """A weigher's statistics; its parameters are in the model's config."""
+    return {
+        "weigher_rarity": weigher.rarity,
+        "weigher_mean_length": np.asarray(weigher.mean_length, dtype=np.float64),
+    }
+
+
+def weigher_from_arrays(config: WeightedConfig, arrays: Mapping[str, np.ndarray]) -> Weigher:
+    """The inverse of `weigher_to_arrays`."""
+    length = float(arrays["weigher_mean_length"])
+    return Weigher(config.as_weighting(), arrays["weigher_rarity"], length)

@@ -1,0 +1,153 @@
+"""Artists like those one plays: nearest neighbours between artists."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final, Self, cast
+
+import numpy as np
+import scipy.sparse as sps
+from pydantic import BaseModel, Field
+
+from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.weighting import Weigher
+from lastfm_assets.models.arrays import (
+    WeightedConfig,
+    csr_from_arrays,
+    csr_to_arrays,
+    weigher_from_arrays,
+    weigher_to_arrays,
+)
+from lastfm_assets.models.protocol import Progress, no_progress
+
+_CHUNK: Final = 2048
+"""Artists whose similarities are computed at once."""
+
+
+class ItemKnnConfig(WeightedConfig):
+    """Parameters of `ItemKnn`."""
+
+    neighbours: int = Field(400, ge=1, description="Nearest artists kept for each artist.")
+    shrink: float = Field(
+        500.0, ge=0, description="Added to the denominator: rare artists count less."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ItemKnn:
+    r"""Shrunk cosine between the columns of the weighted matrix W.
+
+    .. math:: \mathrm{sim}(a, b) = \frac{w_a^\top w_b}{\lVert w_a\rVert \lVert w_b\rVert + s},
+              \qquad s_{ub} = \sum_{a \in u} w_{ua}\,\mathrm{sim}(a, b)
+
+    where each artist a votes for its K nearest only (Sarwar et al., 2001; shrinkage after Bell &
+    Koren, 2007).
+    """
+
+    name: ClassVar[str] = "item_knn"
+    Config: ClassVar[type[BaseModel]] = ItemKnnConfig
+
+    weights: sps.csr_array
+    """(n_users, n_artists) float32, W."""
+    similarity: sps.csr_array
+    """(n_artists, n_artists) float32, row a holding its K nearest, itself left out."""
+    weigher: Weigher
+
+    @classmethod
+    def fit(
+        cls,
+        matrix: ListeningMatrix,
+        config: BaseModel,
+        *,
+        seed: int,  # noqa: ARG003 (the protocol's; nothing random here)
+        on_progress: Progress = no_progress,
+    ) -> Self:
+        """Computes every artist's neighbours, a chunk of artists at a time."""
+        config = cast("ItemKnnConfig", config)
+        weights = matrix.weighted(config.as_weighting())
+        similarity = nearest(
+            weights, neighbours=config.neighbours, shrink=config.shrink, on_progress=on_progress
+        )
+        return cls(weights, similarity, Weigher.fit(matrix.plays, config.as_weighting()))
+
+    def scores(self, user_rows: np.ndarray) -> np.ndarray:
+        """See the protocol."""
+        return np.asarray((self.weights[user_rows] @ self.similarity).toarray())
+
+    def fold_in(self, plays: sps.csr_array) -> np.ndarray:
+        """The same sum over the artists of a new listener."""
+        return np.asarray((self.weigher.weighted(plays) @ self.similarity).toarray())
+
+    def contributions(self, plays: sps.csr_array, artists: np.ndarray) -> Iterator[np.ndarray]:
+        """Exact: the summands of the score."""
+        weighted = self.weigher.weighted(plays)
+        for row in range(plays.shape[0]):
+            entries = slice(weighted.indptr[row], weighted.indptr[row + 1])
+            votes = self.similarity[weighted.indices[entries]][:, artists[row]].toarray()
+            yield votes * weighted.data[entries, None]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See the protocol."""
+        return {
+            **csr_to_arrays("weights", self.weights),
+            **csr_to_arrays("similarity", self.similarity),
+            **weigher_to_arrays(self.weigher),
+        }
+
+    @classmethod
+    def from_arrays(cls, config: BaseModel, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See the protocol."""
+        return cls(
+            csr_from_arrays("weights", arrays),
+            csr_from_arrays("similarity", arrays),
+            weigher_from_arrays(cast("ItemKnnConfig", config), arrays),
+        )
+
+
+def nearest(
+    weights: sps.csr_array,
+    *,
+    neighbours: int,
+    shrink: float,
+    on_progress: Progress = no_progress,
+) -> sps.csr_array:
+    """Each column's most similar columns.
+
+    Args:
+        weights: (n_users, n_artists) float32.
+        neighbours: how many to keep; equal similarities go to the smaller column.
+        shrink: added to the product of the norms, in units of squared weights.
+        on_progress: told after each chunk.
+
+    Returns:
+        (n_artists, n_artists) float32 shrunk cosines, diagonal left out, zeros not stored.
+    """
+    artist_user = weights.T.tocsr()
+    norms = np.sqrt(np.bincount(weights.indices, weights=weights.data.astype(np.float64) ** 2,
+                                minlength=weights.shape[1]))
+    chunks = []
+    for start in range(0, artist_user.shape[0], _CHUNK):
+        products = (artist_user[start : start + _CHUNK] @ weights).tocoo()
+        row = products.row + start
+        cosine = products.data / (norms[row] * norms[products.col] + shrink)
+        used = (row != products.col) & (cosine > 0)
+        chunks.append(
+            _strongest(products.row[used], products.col[used], cosine[used], products.shape,
+                       neighbours)
+        )
+        on_progress(min(start + _CHUNK, artist_user.shape[0]), artist_user.shape[0])
+    return sps.csr_array(sps.vstack(chunks, format="csr"))
+
+
+def _strongest(
+    row: np.ndarray, column: np.ndarray, value: np.ndarray, shape: tuple[int, int], keep: int
+) -> sps.csr_array:
+    """The `keep` largest entries of each row."""
+    order = np.lexsort((column, -value, row))
+    row, column, value = row[order], column[order], value[order]
+    first = np.searchsorted(row, np.arange(shape[0]))
+    kept = np.arange(len(row)) - first[row] < keep
+    strongest = sps.csr_array(
+        (value[kept].astype(np.float32), (row[kept], column[kept])), shape=shape
+    )
+    strongest.sort_indices()
+    return strongest

@@ -1,0 +1,173 @@
+"""A fitted model with its ids and its fingerprint, saved and loaded without running code."""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import scipy.sparse as sps
+from pydantic import BaseModel
+
+from lastfm_assets.errors import BadInputError
+from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.models.als import Als
+from lastfm_assets.models.item_knn import ItemKnn
+from lastfm_assets.models.lightfm import LightFm
+from lastfm_assets.models.popularity import Popularity
+from lastfm_assets.models.protocol import Progress, Recommender, no_progress
+from lastfm_assets.models.ranking import RankedLists, rank
+
+MODELS: Final[Mapping[str, type[Recommender]]] = {
+    model.name: model for model in (Popularity, ItemKnn, Als, LightFm)
+}
+"""Every model by its name, in the order of the leaderboard's ties."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A recommender that knows whom and what it was fitted on."""
+
+    recommender: Recommender
+    config: BaseModel
+    seed: int
+    data: str
+    """Fingerprint of the matrix it was fitted on."""
+    user_ids: np.ndarray
+    """(n_users,) int64 ids behind the recommender's rows."""
+    artist_ids: np.ndarray
+    """(n_artists,) int64 ids behind its columns."""
+
+    @property
+    def name(self) -> str:
+        """The recommender's name."""
+        return self.recommender.name
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of data, model, parameters and seed."""
+        return fingerprint(self.name, self.config, seed=self.seed, data=self.data)
+
+    def rank(
+        self,
+        user_rows: np.ndarray,
+        *,
+        n: int,
+        leave_out: sps.csr_array | None = None,
+        on_progress: Progress = no_progress,
+    ) -> RankedLists:
+        """The best `n` artists of each user; see `ranking.rank`."""
+        return rank(
+            self.recommender.scores,
+            user_rows,
+            n=n,
+            n_artists=len(self.artist_ids),
+            leave_out=leave_out,
+            on_progress=on_progress,
+        )
+
+
+def fingerprint(name: str, config: BaseModel, *, seed: int, data: str) -> str:
+    """SHA-256 (hex) of what determines a model's lists."""
+    said = {"model": name, "config": config.model_dump(), "seed": seed, "data": data}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def model_named(name: str) -> type[Recommender]:
+    """The model of that name.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    if name not in MODELS:
+        raise BadInputError(f"unknown model {name!r}; expected one of {', '.join(MODELS)}")
+    return MODELS[name]
+
+
+def train(
+    name: str,
+    matrix: ListeningMatrix,
+    config: BaseModel | None = None,
+    *,
+    seed: int,
+    on_progress: Progress = no_progress,
+) -> TrainedModel:
+    """Fits a model, by its name, on every pair of a matrix.
+
+    Args:
+        name: a key of `MODELS`.
+        matrix: the pairs to learn from.
+        config: the model's parameters; its defaults when None.
+        seed: of everything random in it.
+        on_progress: told steps done and steps in all.
+
+    Returns:
+        The fitted model with the matrix's ids and fingerprint.
+
+    Raises:
+        BadInputError: no model has that name.
+    """
+    model = model_named(name)
+    config = model.Config() if config is None else config
+    recommender = model.fit(matrix, config, seed=seed, on_progress=on_progress)
+    return TrainedModel(
+        recommender, config, seed, matrix.fingerprint, matrix.user_ids, matrix.artist_ids
+    )
+
+
+def to_bytes(model: TrainedModel, said: Mapping[str, Any]) -> bytes:
+    """A model as an uncompressed npz archive: numeric arrays and one JSON text, no pickle.
+
+    Args:
+        model: what to save.
+        said: JSON values to keep beside it.
+
+    Returns:
+        The archive.
+    """
+    header = {
+        **said,
+        "model": model.name,
+        "config": model.config.model_dump(),
+        "seed": model.seed,
+        "data": model.data,
+    }
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        allow_pickle=False,
+        header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+        user_ids=model.user_ids,
+        artist_ids=model.artist_ids,
+        **{f"learnt_{name}": array for name, array in model.recommender.arrays().items()},
+    )
+    return buffer.getvalue()
+
+
+def from_bytes(content: bytes) -> tuple[TrainedModel, dict[str, Any]]:
+    """The inverse of `to_bytes`: the model and what was kept beside it.
+
+    Raises:
+        ValueError, KeyError, OSError, zipfile.BadZipFile, BadInputError: not a saved model.
+    """
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    header = json.loads(arrays["header"].tobytes())
+    model = model_named(header["model"])
+    config = model.Config.model_validate(header["config"])
+    learnt = {
+        name.removeprefix("learnt_"): array
+        for name, array in arrays.items()
+        if name.startswith("learnt_")
+    }
+    restored = TrainedModel(
+        model.from_arrays(config, learnt),
+        config,
+        int(header["seed"]),
+        str(header["data"]),
+        arrays["user_ids"],
+        arrays["artist_ids"],
+    )
+    return restored, header

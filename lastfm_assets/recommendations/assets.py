@@ -1,0 +1,157 @@
+"""The lists, and what readers see of them, as assets."""
+
+import dagster as dg
+import pandas as pd
+
+from lastfm_assets.automation.failures import fails_clearly
+from lastfm_assets.automation.metadata import (
+    OWNERS,
+    code_version,
+    key,
+    log_progress,
+    table_metadata,
+)
+from lastfm_assets.errors import GateRefusedError
+from lastfm_assets.evaluation.gate import Champion, require_approved, threshold_now
+from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.models.trained import TrainedModel
+from lastfm_assets.recommendations.lists import similar_artists, top_artists
+from lastfm_assets.recommendations.publishing import require_sound
+from lastfm_assets.recommendations.rules import SIMILAR_ARTISTS_RULES, TOP_ARTISTS_RULES
+from lastfm_assets.settings import Settings
+from lastfm_assets.vocabulary import Columns
+
+_INTERACTIONS = dg.AssetIn(key("listening", "interactions"))
+_ARTISTS = dg.AssetIn(key("listening", "artists"))
+_CHAMPION = dg.AssetIn(key("evaluation", "champion"))
+_LISTING = code_version(
+    "recommendations/lists.py", "recommendations/rules.py", "models/ranking.py"
+)
+
+
+@dg.asset(
+    key=key("recommendations", "top_artists"),
+    ins={
+        "model": dg.AssetIn(key("models", "serving")),
+        "champion": _CHAMPION,
+        "interactions": _INTERACTIONS,
+        "artists": _ARTISTS,
+    },
+    group_name="recommendations",
+    kinds={"parquet"},
+    owners=OWNERS,
+    code_version=_LISTING,
+)
+@fails_clearly
+def top_artists_table(
+    context: dg.AssetExecutionContext,
+    model: TrainedModel,
+    champion: Champion,
+    interactions: pd.DataFrame,
+    artists: pd.DataFrame,
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """For every user ten artists they do not play yet, with scores and reasons."""
+    matrix = _approved_matrix(champion, interactions, artists, settings)
+    if model.name != champion.model or model.data != matrix.fingerprint:
+        raise GateRefusedError(
+            f"models/serving is {model.name} of other plays, expected {champion.model} of those "
+            "at hand; run a whole refresh"
+        )
+    table = top_artists(
+        model, matrix, _names(artists), on_progress=log_progress(context, "users ranked")
+    )
+    findings = {
+        rule.__name__: rule(table, interactions=interactions, artists=artists)
+        for rule in TOP_ARTISTS_RULES
+    }
+    require_sound("recommendations/top_artists", findings)
+    return dg.MaterializeResult(
+        value=table,
+        metadata=table_metadata(
+            table,
+            model=model.name,
+            users=int(table[Columns.USER].nunique()),
+            artists_recommended=int(table[Columns.ARTIST].nunique()),
+        ),
+    )
+
+
+@dg.asset(
+    key=key("recommendations", "similar_artists"),
+    ins={"champion": _CHAMPION, "interactions": _INTERACTIONS, "artists": _ARTISTS},
+    group_name="recommendations",
+    kinds={"parquet"},
+    owners=OWNERS,
+    code_version=code_version(
+        "recommendations/lists.py", "recommendations/rules.py", "models/item_knn.py"
+    ),
+)
+@fails_clearly
+def similar_artists_table(
+    champion: Champion,
+    interactions: pd.DataFrame,
+    artists: pd.DataFrame,
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """For every artist its ten nearest by who plays them."""
+    matrix = _approved_matrix(champion, interactions, artists, settings)
+    table = similar_artists(matrix, _names(artists))
+    findings = {rule.__name__: rule(table, artists=artists) for rule in SIMILAR_ARTISTS_RULES}
+    require_sound("recommendations/similar_artists", findings)
+    return dg.MaterializeResult(
+        value=table,
+        metadata=table_metadata(table, artists=int(table[Columns.TO_ARTIST].nunique())),
+    )
+
+
+@dg.asset(
+    key=key("recommendations", "published"),
+    ins={
+        "lists": dg.AssetIn(key("recommendations", "top_artists")),
+        "champion": _CHAMPION,
+        "interactions": _INTERACTIONS,
+        "artists": _ARTISTS,
+    },
+    deps=[key("recommendations", "similar_artists")],
+    group_name="recommendations",
+    kinds={"parquet"},
+    owners=OWNERS,
+    code_version=code_version("recommendations/publishing.py"),
+)
+@fails_clearly
+def published(
+    lists: pd.DataFrame,
+    champion: Champion,
+    interactions: pd.DataFrame,
+    artists: pd.DataFrame,
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """What readers see: the lists, once every check on them has passed, replaced in one step."""
+    _approved_matrix(champion, interactions, artists, settings)
+    return dg.MaterializeResult(
+        value=lists,
+        metadata=table_metadata(
+            lists,
+            model=champion.model,
+            precision=champion.precision,
+            because=champion.because,
+        ),
+    )
+
+
+def _approved_matrix(
+    champion: Champion, interactions: pd.DataFrame, artists: pd.DataFrame, settings: Settings
+) -> ListeningMatrix:
+    """All plays, once the champion's evidence has been held against them."""
+    matrix = ListeningMatrix.from_pairs(interactions, artists[Columns.ARTIST].to_numpy())
+    require_approved(
+        champion,
+        pairs=matrix.fingerprint,
+        min_precision=threshold_now(champion, settings.min_precision),
+    )
+    return matrix
+
+
+def _names(artists: pd.DataFrame) -> pd.Series:
+    return artists.set_index(Columns.ARTIST)[Columns.NAME]

@@ -1,0 +1,202 @@
+"""Ten artists for every user, and ten relatives for every artist, with names and reasons."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sps
+
+from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.models.item_knn import ItemKnnConfig, nearest
+from lastfm_assets.models.protocol import Progress, no_progress
+from lastfm_assets.models.ranking import NOBODY, RankedLists, best_columns
+from lastfm_assets.models.trained import TrainedModel
+from lastfm_assets.vocabulary import SIMILAR_LIST, TOP_LIST, Columns
+
+LENGTH: Final = 10
+"""Artists in a published list."""
+REASONS: Final = 3
+"""Listened artists named as the reason of one recommendation."""
+_CHUNK: Final = 2048
+
+
+def top_artists(
+    model: TrainedModel,
+    matrix: ListeningMatrix,
+    names: pd.Series,
+    *,
+    n: int = LENGTH,
+    on_progress: Progress = no_progress,
+) -> pd.DataFrame:
+    """The best artists of every user that they have not played.
+
+    Args:
+        model: fitted on `matrix`.
+        matrix: all plays.
+        names: artist name by artist id.
+        n: length of a list.
+        on_progress: told users ranked and users in all.
+
+    Returns:
+        `TOP_LIST` columns, ordered by user and rank; see `as_table`.
+    """
+    rows = np.arange(len(matrix.user_ids))
+    ranked = model.rank(rows, n=n, leave_out=matrix.plays, on_progress=on_progress)
+    return as_table(model, matrix.plays, ranked, matrix.user_ids, names)
+
+
+def top_artists_of_listener(
+    model: TrainedModel, plays: sps.csr_array, names: pd.Series, *, n: int = LENGTH
+) -> pd.DataFrame:
+    """The best artists of one listener whom the model has not seen, without retraining.
+
+    Args:
+        model: any fitted model.
+        plays: (1, n_artists) the listener's counts.
+        names: artist name by artist id.
+        n: length of the list.
+
+    Returns:
+        `TOP_LIST` columns, `user_id` being 0.
+    """
+    scores = model.recommender.fold_in(plays)
+    scores[0, plays.indices] = -np.inf
+    ranked = RankedLists(*best_columns(scores, n))
+    return as_table(model, plays, ranked, np.zeros(1, dtype=np.int64), names)
+
+
+def as_table(
+    model: TrainedModel,
+    plays: sps.csr_array,
+    ranked: RankedLists,
+    user_ids: np.ndarray,
+    names: pd.Series,
+) -> pd.DataFrame:
+    """Ranked columns as rows that a reader understands.
+
+    `score` is min-max scaled per user to 0..1 (a user whose scores are all equal has 1.0
+    throughout); `because` names up to three listened artists that add most to the score, best
+    first, joined by "; ", and is empty where the model does not look at what a user plays.
+
+    Args:
+        model: the model that ranked.
+        plays: (n_users, n_artists) what the users play.
+        ranked: (n_users, n) lists.
+        user_ids: (n_users,) ids of the lists' users.
+        names: artist name by artist id.
+
+    Returns:
+        `TOP_LIST` columns, one row a listed artist.
+    """
+    listed = ranked.artists != NOBODY
+    artist_ids = model.artist_ids[ranked.artists[listed]]
+    name_of = names.reindex(model.artist_ids).to_numpy(dtype=object)
+    table = pd.DataFrame(
+        {
+            Columns.USER: np.repeat(user_ids, listed.sum(axis=1)),
+            Columns.RANK: (np.nonzero(listed)[1] + 1).astype(np.int32),
+            Columns.ARTIST: artist_ids,
+            Columns.NAME: name_of[ranked.artists[listed]],
+            Columns.SCORE: min_max(ranked.scores, listed)[listed],
+            Columns.BECAUSE: _reasons(model, plays, ranked.artists, name_of)[listed],
+            Columns.MODEL: model.name,
+        }
+    )
+    return table.astype({column: "str" for column in (Columns.NAME, Columns.BECAUSE)})[
+        list(TOP_LIST)
+    ]
+
+
+def similar_artists(
+    matrix: ListeningMatrix, names: pd.Series, *, n: int = LENGTH
+) -> pd.DataFrame:
+    """Each artist's nearest artists by who plays them.
+
+    The similarity is `item_knn`'s shrunk cosine at its default parameters.
+
+    Args:
+        matrix: all plays.
+        names: artist name by artist id.
+        n: neighbours at most; an artist whose listeners play fewer others has fewer.
+
+    Returns:
+        `SIMILAR_LIST` columns ordered by artist and rank: the artist (`to_...`), its neighbour,
+        `similarity` in 0..1, `score` (the same, min-max scaled per artist) and `because`, the
+        number of listeners in common.
+    """
+    config = ItemKnnConfig()
+    weights = matrix.weighted(config.as_weighting())
+    neighbours = nearest(weights, neighbours=n, shrink=config.shrink)
+    sizes = np.diff(neighbours.indptr)
+    to = np.repeat(np.arange(len(sizes)), sizes)
+    order = np.lexsort((neighbours.indices, -neighbours.data, to))
+    column, value = neighbours.indices[order], neighbours.data[order]
+    rank = np.arange(len(order)) - neighbours.indptr[to] + 1
+    padded = np.full((len(sizes), n), -np.inf, dtype=np.float32)
+    padded[to, rank - 1] = value
+    name_of = names.reindex(matrix.artist_ids).to_numpy(dtype=object)
+    common = _common_listeners(matrix, to, column)
+    table = pd.DataFrame(
+        {
+            Columns.TO_ARTIST: matrix.artist_ids[to],
+            Columns.TO_NAME: name_of[to],
+            Columns.RANK: rank.astype(np.int32),
+            Columns.ARTIST: matrix.artist_ids[column],
+            Columns.NAME: name_of[column],
+            Columns.SCORE: min_max(padded, np.isfinite(padded))[to, rank - 1],
+            Columns.SIMILARITY: value.astype(np.float64),
+            Columns.BECAUSE: [
+                f"{count} listener{'' if count == 1 else 's'} in common" for count in common
+            ],
+        }
+    )
+    texts = (Columns.TO_NAME, Columns.NAME, Columns.BECAUSE)
+    return table.astype(dict.fromkeys(texts, "str"))[list(SIMILAR_LIST)]
+
+
+def min_max(scores: np.ndarray, listed: np.ndarray) -> np.ndarray:
+    """Scales each row's listed scores to 0..1, all to 1 where they are equal.
+
+    Args:
+        scores: (rows, n) float.
+        listed: (rows, n) bool, which entries count.
+
+    Returns:
+        (rows, n) float64; entries not listed mean nothing.
+    """
+    values = np.where(listed, scores, np.nan).astype(np.float64)
+    filled = np.where(listed.any(axis=1, keepdims=True), values, 0.0)
+    low = np.nanmin(filled, axis=1, keepdims=True)
+    width = np.nanmax(filled, axis=1, keepdims=True) - low
+    return np.divide(filled - low, width, out=np.ones_like(filled), where=width > 0)
+
+
+def _reasons(
+    model: TrainedModel, plays: sps.csr_array, artists: np.ndarray, name_of: np.ndarray
+) -> np.ndarray:
+    """(n_users, n) texts: the names of the listened artists behind each listed one."""
+    reasons = np.full(artists.shape, "", dtype=object)
+    shares = model.recommender.contributions(plays, np.where(artists == NOBODY, 0, artists))
+    for user, share in enumerate(shares):
+        listened = plays.indices[plays.indptr[user] : plays.indptr[user + 1]]
+        best, value = best_columns(share.T.astype(np.float32), REASONS)
+        for place in range(artists.shape[1]):
+            used = best[place][value[place] > 0]
+            reasons[user, place] = "; ".join(name_of[listened[used]])
+    return reasons
+
+
+def _common_listeners(matrix: ListeningMatrix, to: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """(n,) how many users play both artists of each pair."""
+    presence = sps.csr_array(
+        (np.ones(matrix.plays.nnz, np.int32), matrix.plays.indices, matrix.plays.indptr),
+        shape=matrix.plays.shape,
+    )
+    by_artist = presence.T.tocsr()
+    counts = np.zeros(len(to), dtype=np.int64)
+    for start in range(0, len(matrix.artist_ids), _CHUNK):
+        inside = np.flatnonzero((to >= start) & (to < start + _CHUNK))
+        if len(inside):
+            products = sps.csr_array(by_artist[start : start + _CHUNK] @ presence)
+            counts[inside] = products[to[inside] - start, column[inside]]
+    return counts

@@ -1,0 +1,153 @@
+"""What must be true of lists before anybody reads them."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from lastfm_assets.findings import Finding, Rule, no_violations
+from lastfm_assets.recommendations.lists import LENGTH
+from lastfm_assets.vocabulary import SIMILAR_LIST, TOP_LIST, Columns
+
+_KEY: Final = [Columns.USER, Columns.ARTIST]
+
+
+def every_user_has_ten(
+    lists: pd.DataFrame, interactions: pd.DataFrame, artists: pd.DataFrame
+) -> Finding:
+    """Each user with plays has exactly ten artists, or all that are left of the catalogue."""
+    played = interactions.groupby(Columns.USER).size()
+    expected = np.minimum(LENGTH, len(artists) - played)
+    found = lists.groupby(Columns.USER).size()
+    sizes = found.reindex(expected.index, fill_value=0)
+    strangers = len(found.index.difference(expected.index))
+    wrong = int((sizes != expected).sum())
+    return Finding(
+        wrong == 0 and strangers == 0,
+        {"users": len(expected), "users_with_another_length": wrong, "unknown_users": strangers},
+    )
+
+
+def no_artist_twice(
+    lists: pd.DataFrame, interactions: pd.DataFrame, artists: pd.DataFrame
+) -> Finding:
+    """No list names an artist twice."""
+    del interactions, artists
+    return no_violations(doubled=lists.duplicated(_KEY).sum())
+
+
+def none_already_played(
+    lists: pd.DataFrame, interactions: pd.DataFrame, artists: pd.DataFrame
+) -> Finding:
+    """No user is told of an artist that they play."""
+    del artists
+    played = lists[_KEY].merge(interactions[_KEY], on=_KEY)
+    return no_violations(already_played=len(played))
+
+
+def artists_are_known(
+    lists: pd.DataFrame, interactions: pd.DataFrame, artists: pd.DataFrame
+) -> Finding:
+    """Each artist is in the catalogue, under the name it has there."""
+    del interactions
+    names = artists.set_index(Columns.ARTIST)[Columns.NAME]
+    expected = lists[Columns.ARTIST].map(names)
+    return no_violations(
+        unknown=expected.isna().sum(), misnamed=(expected != lists[Columns.NAME]).sum()
+    )
+
+
+def ranks_run_from_one(
+    lists: pd.DataFrame, interactions: pd.DataFrame, artists: pd.DataFrame
+) -> Finding:
+    """Ranks of each list are 1, 2, 3 and so on, in the order of the rows."""
+    del interactions, artists
+    return no_violations(misplaced=_misplaced(lists, Columns.USER))
+
+
+def scores_do_not_rise(
+    lists: pd.DataFrame, interactions: pd.DataFrame, artists: pd.DataFrame
+) -> Finding:
+    """Scores lie in 0..1 and never rise from one rank to the next."""
+    del interactions, artists
+    return _scores(lists, Columns.USER)
+
+
+def table_is_whole(
+    lists: pd.DataFrame, interactions: pd.DataFrame, artists: pd.DataFrame
+) -> Finding:
+    """Columns are those agreed, and no value is missing."""
+    del interactions, artists
+    return no_violations(
+        wrong_columns=int(tuple(lists.columns) != TOP_LIST),
+        missing_values=lists.isna().to_numpy().sum(),
+    )
+
+
+TOP_ARTISTS_RULES: Final[list[Rule]] = [
+    every_user_has_ten,
+    no_artist_twice,
+    none_already_played,
+    artists_are_known,
+    ranks_run_from_one,
+    scores_do_not_rise,
+    table_is_whole,
+]
+
+
+def similar_lists_are_whole(similar: pd.DataFrame, artists: pd.DataFrame) -> Finding:
+    """Columns are those agreed, without a gap, and every artist is in the catalogue."""
+    known = similar[[Columns.TO_ARTIST, Columns.ARTIST]].isin(artists[Columns.ARTIST].to_numpy())
+    return no_violations(
+        wrong_columns=int(tuple(similar.columns) != SIMILAR_LIST),
+        missing_values=similar.isna().to_numpy().sum(),
+        unknown_artists=(~known).to_numpy().sum(),
+    )
+
+
+def no_relative_twice(similar: pd.DataFrame, artists: pd.DataFrame) -> Finding:
+    """No artist is its own relative, none is listed twice, none has more than ten."""
+    del artists
+    sizes = similar.groupby(Columns.TO_ARTIST).size()
+    return no_violations(
+        themselves=(similar[Columns.TO_ARTIST] == similar[Columns.ARTIST]).sum(),
+        doubled=similar.duplicated([Columns.TO_ARTIST, Columns.ARTIST]).sum(),
+        too_long=(sizes > LENGTH).sum(),
+    )
+
+
+def similar_ranks_and_scores(similar: pd.DataFrame, artists: pd.DataFrame) -> Finding:
+    """Ranks run from 1; scores and similarities lie in 0..1 and do not rise."""
+    del artists
+    scores = _scores(similar, Columns.TO_ARTIST)
+    outside = ~similar[Columns.SIMILARITY].between(0, 1)
+    counts = {name: int(count) for name, count in scores.facts.items()}
+    return no_violations(
+        misplaced=_misplaced(similar, Columns.TO_ARTIST),
+        similarity_outside=outside.sum(),
+        **counts,
+    )
+
+
+SIMILAR_ARTISTS_RULES: Final[list[Rule]] = [
+    similar_lists_are_whole,
+    no_relative_twice,
+    similar_ranks_and_scores,
+]
+
+
+def readers_see_what_was_checked(published: pd.DataFrame, top_artists: pd.DataFrame) -> Finding:
+    """The published table is the checked one, row by row."""
+    same = published.equals(top_artists)
+    return Finding(same, {"published_rows": len(published), "checked_rows": len(top_artists)})
+
+
+def _misplaced(lists: pd.DataFrame, owner: str) -> int:
+    expected = lists.groupby(owner, sort=False).cumcount() + 1
+    return int((lists[Columns.RANK] != expected).sum())
+
+
+def _scores(lists: pd.DataFrame, owner: str) -> Finding:
+    outside = ~lists[Columns.SCORE].between(0.0, 1.0)
+    steps = lists.groupby(owner, sort=False)[Columns.SCORE].diff()
+    return no_violations(score_outside=outside.sum(), rising=(steps > 0).sum())

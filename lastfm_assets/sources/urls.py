@@ -1,0 +1,94 @@
+"""Which URLs may be fetched, how they are shown, and where a server may send us on to."""
+
+import base64
+import urllib.request
+from typing import IO, Any, Final
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from lastfm_assets.errors import BadInputError
+from lastfm_assets.sources.hetrec import one_line
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+"""The machine itself: the one host that may be asked without encryption."""
+
+
+def checked_url(url: str) -> SplitResult:
+    """The parts of a URL that may be fetched.
+
+    Raises:
+        BadInputError: it is neither https nor http on this machine itself, or has no host.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise BadInputError(
+            "the URL cannot be read, expected https://host/archive.zip; correct LASTFM_SOURCE"
+        ) from None
+    if not host or parts.scheme not in {"https", "http"}:
+        raise BadInputError(
+            f"{one_line(parts.scheme)}://{one_line(host)} was found, expected "
+            "https://host/archive.zip; correct LASTFM_SOURCE"
+        )
+    if parts.scheme == "http" and host not in LOOPBACK:
+        raise BadInputError(
+            f"{shown_url(url)} is not encrypted, expected https (http is for 127.0.0.1 alone); "
+            "correct LASTFM_SOURCE"
+        )
+    return parts
+
+
+def shown_url(url: str) -> str:
+    """A URL without user, password, query and fragment, which may hold secrets."""
+    parts = urlsplit(url)
+    return one_line(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")))
+
+
+def opener_for(url: str) -> urllib.request.OpenerDirector:
+    """What opens a URL: by the machine's proxy settings, but not to reach the machine itself."""
+    is_local = urlsplit(url).hostname in LOOPBACK
+    proxies = [urllib.request.ProxyHandler({})] if is_local else []
+    return urllib.request.build_opener(_SameHostOnly, *proxies)
+
+
+def request_for(url: str) -> urllib.request.Request:
+    """The request for a URL; its user and password travel in a header, not in the address."""
+    parts = urlsplit(url)
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")
+    headers = {"User-Agent": "lastfm-assets", "Accept-Encoding": "identity"}
+    if parts.username is not None:
+        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+        headers["Authorization"] = "Basic " + base64.b64encode(secret).decode()
+    return urllib.request.Request(bare.geturl(), headers=headers)  # noqa: S310 (checked_url)
+
+
+class _SameHostOnly(urllib.request.HTTPRedirectHandler):
+    """Follows a redirect only to where the user already chose to go."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: Any,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """The request to follow a redirect with, or a refusal."""
+        try:
+            _check_redirect(req.full_url, newurl)
+        except BadInputError:
+            fp.close()
+            raise
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _check_redirect(url: str, new_url: str) -> None:
+    old, new = urlsplit(url), checked_url(new_url)
+    is_upgrade = (old.scheme, new.scheme) == ("http", "https")
+    is_same = is_upgrade or (old.scheme, old.port) == (new.scheme, new.port)
+    if old.hostname != new.hostname or not is_same:
+        raise BadInputError(
+            f"{shown_url(url)} redirects to {shown_url(new_url)}; expected to stay on one host; "
+            "set LASTFM_SOURCE to the final URL if you trust it"
+        )

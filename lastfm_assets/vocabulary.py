@@ -1,0 +1,110 @@
+"""Every column name and every term, spelled once."""
+
+from typing import Final, Literal, get_args
+
+
+class Columns:
+    """The only place where a column name is spelled."""
+
+    USER: Final = "user_id"
+    ARTIST: Final = "artist_id"
+    PLAYS: Final = "plays"
+    PART: Final = "part"
+    NAME: Final = "artist_name"
+    URL: Final = "url"
+    PICTURE: Final = "picture_url"
+    TAG: Final = "tag_id"
+    TAG_VALUE: Final = "tag"
+    DAY: Final = "day"
+    MONTH: Final = "month"
+    YEAR: Final = "year"
+    DATE: Final = "date"
+    FRIEND: Final = "friend_id"
+
+    LINE: Final = "line"
+    """Number of the line in its file, the header being line 1."""
+    FILE: Final = "file"
+    TEXT: Final = "text"
+    """A refused line as it came."""
+    REASON: Final = "reason"
+    """Why a line was refused."""
+
+    MODEL: Final = "model"
+    RANK: Final = "rank"
+    SCORE: Final = "score"
+    BECAUSE: Final = "because"
+    TO_ARTIST: Final = "to_artist_id"
+    TO_NAME: Final = "to_artist_name"
+    SIMILARITY: Final = "similarity"
+
+
+TOP_LIST: Final = (
+    Columns.USER,
+    Columns.RANK,
+    Columns.ARTIST,
+    Columns.NAME,
+    Columns.SCORE,
+    Columns.BECAUSE,
+    Columns.MODEL,
+)
+"""Columns of `recommendations/top_artists`, in order."""
+
+SIMILAR_LIST: Final = (
+    Columns.TO_ARTIST,
+    Columns.TO_NAME,
+    Columns.RANK,
+    Columns.ARTIST,
+    Columns.NAME,
+    Columns.SCORE,
+    Columns.SIMILARITY,
+    Columns.BECAUSE,
+)
+"""Columns of `recommendations/similar_artists`, in order."""
+
+Part = Literal["train", "validation", "held_out"]
+"""Which share of a user's pairs: to fit on, to choose on, to judge on."""
+
+PARTS: Final[tuple[Part, ...]] = get_args(Part)
+
+_NOTES: Final = {
+    Columns.USER: "Last.fm user, as the source numbers them.",
+    Columns.ARTIST: "Artist, as the source numbers them.",
+    Columns.PLAYS: "How often the user has played the artist.",
+    Columns.PART: "train, validation or held_out.",
+    Columns.NAME: "Name of the artist, as the source spells it.",
+    Columns.URL: "The artist's page.",
+    Columns.PICTURE: "The artist's picture.",
+    Columns.TAG: "Tag, as the source numbers them.",
+    Columns.TAG_VALUE: "What the tag says.",
+    Columns.DAY: "Day of the month.",
+    Columns.MONTH: "Month, 1 to 12.",
+    Columns.YEAR: "Year.",
+    Columns.DATE: "Day on which the tag was given.",
+    Columns.FRIEND: "Another user, a friend of this one.",
+    Columns.LINE: "Line in the file, the header being line 1.",
+    Columns.FILE: "File that the row came from, without its ending.",
+    Columns.TEXT: "A refused line as it came.",
+    Columns.REASON: "Why the row was refused.",
+    Columns.MODEL: "Model that made the row.",
+    Columns.RANK: "Place in the list, 1 the best.",
+    Columns.SCORE: "The model's score, min-max scaled within the list: 1 the best, 0 the last.",
+    Columns.BECAUSE: "What explains the choice, best first.",
+    Columns.TO_ARTIST: "Artist whose relatives are listed.",
+    Columns.TO_NAME: "Name of that artist.",
+    Columns.SIMILARITY: "Shrunk cosine of the two artists' listeners, 0 to 1.",
+    "users": "Users with something held out.",
+    "parameters": "The model's parameters, as JSON.",
+    "seed": "Seed of the model.",
+    "fingerprint": "Hash of data, model, parameters and seed.",
+}
+
+
+def column_note(column: str) -> str:
+    """One sentence on what a column holds."""
+    if column in _NOTES:
+        return _NOTES[column]
+    part = next((part for part in PARTS if column.startswith(f"{part}_")), None)
+    if part is None:
+        return f"{column} of the user."
+    metric = column.removeprefix(f"{part}_")
+    return f"{metric} on the {part.replace('_', ' ')} pairs, mean over users."
