@@ -239,4 +239,3 @@ def _matrix_from_bytes(content: bytes) -> tuple[ListeningMatrix, dict[str, Any]]
         arrays["weights"],
     )
     return matrix, said
-

@@ -23,6 +23,8 @@ def _line(record: logging.LogRecord) -> str | None:
     said: dict[str, Any] = getattr(record, "dagster_meta", {})
     event: dg.DagsterEvent | None = said.get("dagster_event")
     if event is None:
+        if record.levelno < logging.INFO:
+            return None
         mark = "!" if record.levelno >= logging.WARNING else " "
         return f"  {mark} {said.get('orig_message', record.getMessage())}"
     if event.event_type is dg.DagsterEventType.STEP_SUCCESS:
@@ -36,7 +38,9 @@ def _check_line(evaluation: dg.AssetCheckEvaluation) -> str | None:
     """A check that did not pass, with its figures; those that pass stay silent."""
     if evaluation.passed:
         return None
-    facts = ", ".join(f"{name} {_short(value.value)}" for name, value in evaluation.metadata.items())
+    facts = ", ".join(
+        f"{name} {_short(value.value)}" for name, value in evaluation.metadata.items()
+    )
     asset = evaluation.asset_key.to_user_string()
     return f"  ! check {evaluation.check_name} on {asset} did not pass: {facts}"
 
@@ -48,6 +52,6 @@ def _short(value: Any) -> str:
 @dg.logger(description="One line a step.")
 def one_line_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     """See the module."""
-    logger = logging.Logger(_NAME, level=logging.INFO)
+    logger = logging.Logger(_NAME, level=logging.DEBUG)
     logger.addHandler(_OneLine())
     return logger

@@ -74,9 +74,7 @@ evaluation_assets = [_evaluation_asset(name) for name in MODELS]
     key=LEADERBOARD,
     ins={
         "split_pairs": dg.AssetIn(key("listening", "split")),
-        **{
-            name: dg.AssetIn(key("evaluation", name), dagster_type=Evaluation) for name in MODELS
-        },
+        **{name: dg.AssetIn(key("evaluation", name), dagster_type=Evaluation) for name in MODELS},
     },
     group_name="evaluation",
     kinds={"pandas", "parquet"},
@@ -89,9 +87,7 @@ def leaderboard_table(
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """All models on one table, best on validation first, with 95% intervals on held out."""
     sizes = pairs_of(split_pairs, "held_out").groupby(Columns.USER).size()
-    table = leaderboard(
-        [evaluations[name] for name in MODELS], sizes, seed=settings.seed
-    )
+    table = leaderboard([evaluations[name] for name in MODELS], sizes, seed=settings.seed)
     figures = {
         f"{row[Columns.MODEL]}_{metric}": float(row[metric])
         for _, row in table.iterrows()

@@ -102,8 +102,7 @@ def _read(content: bytes, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
     if missing:
         found = ",".join(map(str, table.columns))[:120]
         raise BadInputError(
-            f"{name}: the header is {found!r}, expected {expected!r}; "
-            f"missing {', '.join(missing)}"
+            f"{name}: the header is {found!r}, expected {expected!r}; missing {', '.join(missing)}"
         )
     if table.empty:
         raise BadInputError(f"{name}: no row below the header, expected {expected!r} rows")

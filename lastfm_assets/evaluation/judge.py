@@ -92,9 +92,7 @@ def evaluate_parts(
         `part, user_id, <metric>@10`, ordered by part and user.
     """
     probe_matrix = ListeningMatrix.from_pairs(pairs_of(split_pairs, "train"), judged_on.artist_ids)
-    probe = train(
-        model.name, probe_matrix, model.config, seed=model.seed, on_progress=on_progress
-    )
+    probe = train(model.name, probe_matrix, model.config, seed=model.seed, on_progress=on_progress)
     train_pairs = pairs_of(split_pairs, "train", "validation")
     judged = {
         "train": judge(model, judged_on, train_pairs, cutoffs=[CUTOFF], leave_out_played=False),

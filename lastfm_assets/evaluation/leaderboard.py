@@ -95,6 +95,7 @@ def leaderboard(
 def _metric_columns() -> list[str]:
     columns = [SELECTION, JUDGED, f"{JUDGED}_low", f"{JUDGED}_high", CEILING]
     columns += [f"held_out_ndcg@10{end}" for end in ("", "_low", "_high")]
-    every = [f"{part}_{metric}@10" for part in ("held_out", "train", "validation")
-             for metric in METRICS]
+    every = [
+        f"{part}_{metric}@10" for part in ("held_out", "train", "validation") for metric in METRICS
+    ]
     return columns + [column for column in every if column not in columns]

@@ -157,7 +157,9 @@ def bootstrap_interval(
     if not len(counted):
         return float("nan"), float("nan")
     rng = np.random.default_rng(seed)
-    drawn = [counted[rng.integers(len(counted), size=len(counted))].mean() for _ in range(resamples)]
+    drawn = [
+        counted[rng.integers(len(counted), size=len(counted))].mean() for _ in range(resamples)
+    ]
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(drawn, [tail, 1.0 - tail])
     return float(low), float(high)

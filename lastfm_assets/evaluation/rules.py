@@ -15,9 +15,7 @@ def metrics_are_shares(evaluation: Evaluation, split_pairs: pd.DataFrame) -> Fin
     del split_pairs
     metrics = evaluation.per_user.drop(columns=[Columns.PART, Columns.USER])
     outside = (metrics < 0) | (metrics > 1)
-    return no_violations(
-        outside=outside.to_numpy().sum(), missing=metrics.isna().to_numpy().sum()
-    )
+    return no_violations(outside=outside.to_numpy().sum(), missing=metrics.isna().to_numpy().sum())
 
 
 def every_user_is_judged(evaluation: Evaluation, split_pairs: pd.DataFrame) -> Finding:

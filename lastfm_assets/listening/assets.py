@@ -211,8 +211,9 @@ def weighted_matrix(
             "users": len(matrix.user_ids),
             "artists": len(matrix.artist_ids),
             "pairs": int(matrix.plays.nnz),
-            "density": float(matrix.plays.nnz / max(1, matrix.plays.shape[0])
-                             / max(1, matrix.plays.shape[1])),
+            "density": float(
+                matrix.plays.nnz / max(1, matrix.plays.shape[0]) / max(1, matrix.plays.shape[1])
+            ),
             "mean_weight": float(matrix.weights.mean()),
         },
     )

@@ -140,9 +140,7 @@ def _artists(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return artists.sort_values(Columns.ARTIST, ignore_index=True), rows.rejected()
 
 
-def _interactions(
-    raw: pd.DataFrame, artists: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _interactions(raw: pd.DataFrame, artists: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows = _Rows(raw, USER_ARTISTS)
     rows.refuse(raw[Columns.PLAYS] <= 0, "plays not above zero")
     rows.refuse(raw[Columns.PLAYS] > MOST_PLAYS, f"plays above {MOST_PLAYS}")

@@ -138,9 +138,7 @@ def _split(
         reason = " ".join(str(problem).split())[:_SHOWN]
         raise BadInputError(f"{raw.name}: not a readable table ({reason}); replace it") from None
     lines = _line_numbers(table.num_rows, [number for number, _ in refused])
-    kept = {
-        name: table[position] for name, position in zip(names, positions, strict=True) if name
-    }
+    kept = {name: table[position] for name, position in zip(names, positions, strict=True) if name}
     return kept, lines, [(number, text) for number, text in refused if text.strip()]
 
 

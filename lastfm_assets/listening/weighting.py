@@ -73,9 +73,7 @@ class Weigher:
 
     def weighted(self, plays: sps.csr_array) -> sps.csr_array:
         """The same pattern with weights in the place of counts."""
-        return sps.csr_array(
-            (self.weights(plays), plays.indices, plays.indptr), shape=plays.shape
-        )
+        return sps.csr_array((self.weights(plays), plays.indices, plays.indptr), shape=plays.shape)
 
 
 def _counts(plays: sps.csr_array, weighting: Weighting) -> np.ndarray:

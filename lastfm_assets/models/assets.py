@@ -16,8 +16,13 @@ from lastfm_assets.settings import Settings
 from lastfm_assets.vocabulary import Columns
 
 _KINDS = {"als": {"implicit"}, "lightfm": {"lightfm"}}
-_SHARED_CODE = ("models/protocol.py", "models/arrays.py", "models/factors.py",
-                "listening/weighting.py", "listening/matrix.py")
+_SHARED_CODE = (
+    "models/protocol.py",
+    "models/arrays.py",
+    "models/factors.py",
+    "listening/weighting.py",
+    "listening/matrix.py",
+)
 
 
 def _launchpad_config(name: str) -> type[dg.Config]:
@@ -86,8 +91,9 @@ model_assets = [_model_asset(name) for name in MODELS]
     group_name="models",
     kinds={"implicit"},
     owners=OWNERS,
-    code_version=code_version("evaluation/gate.py", *_SHARED_CODE,
-                              *(f"models/{name}.py" for name in MODELS)),
+    code_version=code_version(
+        "evaluation/gate.py", *_SHARED_CODE, *(f"models/{name}.py" for name in MODELS)
+    ),
 )
 @fails_clearly
 def serving_model(

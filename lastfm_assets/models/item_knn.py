@@ -122,8 +122,13 @@ def nearest(
         (n_artists, n_artists) float32 shrunk cosines, diagonal left out, zeros not stored.
     """
     artist_user = weights.T.tocsr()
-    norms = np.sqrt(np.bincount(weights.indices, weights=weights.data.astype(np.float64) ** 2,
-                                minlength=weights.shape[1]))
+    norms = np.sqrt(
+        np.bincount(
+            weights.indices,
+            weights=weights.data.astype(np.float64) ** 2,
+            minlength=weights.shape[1],
+        )
+    )
     chunks = []
     for start in range(0, artist_user.shape[0], _CHUNK):
         products = (artist_user[start : start + _CHUNK] @ weights).tocoo()
@@ -131,8 +136,9 @@ def nearest(
         cosine = products.data / (norms[row] * norms[products.col] + shrink)
         used = (row != products.col) & (cosine > 0)
         chunks.append(
-            _strongest(products.row[used], products.col[used], cosine[used], products.shape,
-                       neighbours)
+            _strongest(
+                products.row[used], products.col[used], cosine[used], products.shape, neighbours
+            )
         )
         on_progress(min(start + _CHUNK, artist_user.shape[0]), artist_user.shape[0])
     return sps.csr_array(sps.vstack(chunks, format="csr"))

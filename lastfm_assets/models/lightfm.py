@@ -26,7 +26,9 @@ class LightFmConfig(BaseModel, frozen=True, extra="forbid"):
     learning_rate: float = Field(0.03, gt=0, description="Initial rate of Adagrad.")
     epochs: int = Field(30, ge=1, description="Passes over all pairs.")
     max_sampled: int = Field(50, ge=1, description="WARP: draws before a pair is given up.")
-    item_alpha: float = Field(1e-6, ge=0, description="L2 weight of artist vectors (LightFM: items).")
+    item_alpha: float = Field(
+        1e-6, ge=0, description="L2 weight of artist vectors (LightFM: items)."
+    )
     user_alpha: float = Field(1e-6, ge=0, description="L2 weight of user vectors.")
 
 

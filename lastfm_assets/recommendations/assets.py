@@ -24,9 +24,7 @@ from lastfm_assets.vocabulary import Columns
 _INTERACTIONS = dg.AssetIn(key("listening", "interactions"))
 _ARTISTS = dg.AssetIn(key("listening", "artists"))
 _CHAMPION = dg.AssetIn(key("evaluation", "champion"))
-_LISTING = code_version(
-    "recommendations/lists.py", "recommendations/rules.py", "models/ranking.py"
-)
+_LISTING = code_version("recommendations/lists.py", "recommendations/rules.py", "models/ranking.py")
 
 
 @dg.asset(

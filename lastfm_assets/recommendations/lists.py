@@ -107,9 +107,7 @@ def as_table(
     ]
 
 
-def similar_artists(
-    matrix: ListeningMatrix, names: pd.Series, *, n: int = LENGTH
-) -> pd.DataFrame:
+def similar_artists(matrix: ListeningMatrix, names: pd.Series, *, n: int = LENGTH) -> pd.DataFrame:
     """Each artist's nearest artists by who plays them.
 
     The similarity is `item_knn`'s shrunk cosine at its default parameters.

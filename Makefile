@@ -1,0 +1,40 @@
+# `make run` and `make test` need Python 3.11 to 3.13, make and a C compiler; nothing else.
+PYTHON ?= python3
+ENV := .venv
+BIN := $(ENV)/bin
+READY := $(ENV)/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint ui clean lock
+
+help:  ## This list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+$(READY): requirements/build.txt requirements/locked.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "error: $$($(PYTHON) --version) found, Python 3.11 to 3.13 expected; name one: make PYTHON=python3.12" >&2; exit 2; }
+	@echo "making the environment in $(ENV), once"
+	@rm -rf $(ENV) && $(PYTHON) -m venv $(ENV)
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements/build.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r requirements/locked.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip check --disable-pip-version-check >/dev/null
+	@touch $@
+
+run: $(READY)  ## The whole chain on the default source, into data/store
+	@$(BIN)/lastfm-assets refresh
+
+test: lint  ## Lint, types and all tests
+	@$(BIN)/python -m pytest
+
+lint: $(READY)  ## Style and types
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy --no-error-summary
+
+ui: $(READY)  ## The Dagster web UI with its daemon, on 127.0.0.1:3000
+	@DAGSTER_HOME="$$($(BIN)/python -m lastfm_assets.automation.instance)" \
+	  $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+
+clean:  ## Remove the environment; data stays
+	rm -rf $(ENV)

@@ -1,0 +1,283 @@
+"""The console command `lastfm-assets`."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from lastfm_assets import terminal
+from lastfm_assets.errors import BadInputError, LastfmAssetsError
+from lastfm_assets.models.protocol import Progress as OnProgress
+from lastfm_assets.settings import Settings, data_folder
+from lastfm_assets.vocabulary import Columns
+
+app = typer.Typer(
+    name="lastfm-assets",
+    help="Raw Last.fm listening files in, checked top-10 artists for every user out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_TOP: Final = ("recommendations", "published")
+_SIMILAR: Final = ("recommendations", "similar_artists")
+_SHOWN: Final = [Columns.RANK, Columns.ARTIST, Columns.NAME, Columns.SCORE, Columns.BECAUSE]
+
+Source = Annotated[
+    str | None, typer.Option(help="Folder, archive, URL or `sample`; default LASTFM_SOURCE.")
+]
+StoreOption = Annotated[
+    str | None, typer.Option(help="Folder or fsspec URL; default LASTFM_STORE or data/store.")
+]
+Length = Annotated[int, typer.Option("-n", help="How many artists.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON array.")]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", help="Write the figures to this file, - for stdout.")
+]
+Cutoffs = Annotated[str, typer.Option(help="List lengths to judge at, with commas between.")]
+
+
+@app.command()
+def refresh(
+    *,
+    source: Source = None,
+    store: StoreOption = None,
+    engine: Annotated[
+        Literal["local", "spark"], typer.Option(help="Where the work is done.")
+    ] = "local",
+    select: Annotated[
+        str,
+        typer.Option(help="Assets or groups, with commas between; + behind one: all that follows."),
+    ] = "",
+) -> None:
+    """Run the chain: raw files, cleaning, models, evaluation, gate, published lists."""
+    if engine != "local":
+        raise BadInputError(f"engine {engine!r} is not part of this version; use --engine local")
+    settings = _settings(source, store)
+    from lastfm_assets.automation.refresh import run_refresh  # noqa: PLC0415 (imports Dagster)
+
+    started = time.perf_counter()
+    names = [name.strip() for name in select.split(",") if name.strip()]
+    outcome = run_refresh(settings, names)
+    if outcome.exit_code:
+        _fail(outcome.message, outcome.exit_code)
+    terminal.note(f"done in {time.perf_counter() - started:.0f} s")
+    terminal.show_summary(settings)
+
+
+@app.command()
+def recommend(
+    *,
+    user: Annotated[str | None, typer.Option(help="Id of a user of the source.")] = None,
+    plays: Annotated[
+        Path | None,
+        typer.Option(help="CSV of one listener: artist_id or artist_name, and plays if known."),
+    ] = None,
+    n: Length = 10,
+    as_json: Json = False,
+    store: StoreOption = None,
+) -> None:
+    """Print one user's artists with scores and reasons."""
+    from lastfm_assets.recommendations import reader  # noqa: PLC0415 (imports pandas' readers)
+
+    _at_least_one(n)
+    if (user is None) == (plays is None):
+        raise BadInputError("expected either --user ID or --plays FILE")
+    lists = reader.Lists.open(_settings(None, store).store)
+    if user is not None:
+        table = lists.of_user(_number("--user", user), n)
+    else:
+        assert plays is not None  # noqa: S101 (one of the two was given)
+        table = lists.of_plays(_read(plays), plays.name, n)
+    _print_lists(table, lists.source, as_json=as_json)
+
+
+@app.command()
+def similar(
+    *,
+    artist: Annotated[str, typer.Option(help="Id or name of an artist.")],
+    n: Length = 10,
+    as_json: Json = False,
+    store: StoreOption = None,
+) -> None:
+    """Print the artists nearest to one, by who plays them."""
+    from lastfm_assets.recommendations import reader  # noqa: PLC0415
+
+    _at_least_one(n)
+    lists = reader.Lists.open(_settings(None, store).store)
+    _print_lists(lists.similar_to(artist, n), lists.source, as_json=as_json)
+
+
+@app.command()
+def evaluate(
+    *,
+    source: Source = None,
+    held_out: Annotated[Path, typer.Option(help="CSV with the header user_id,artist_id.")],
+    models: Annotated[str, typer.Option(help="Models, with commas between; default all.")] = "",
+    at: Cutoffs = "10",
+    json_file: JsonFile = None,
+) -> None:
+    """Train on all of a source and judge on a file that training never sees."""
+    from lastfm_assets.evaluation import exchange  # noqa: PLC0415
+    from lastfm_assets.evaluation.judge import evaluate_model  # noqa: PLC0415
+    from lastfm_assets.evaluation.metrics import means  # noqa: PLC0415
+    from lastfm_assets.listening.load import load  # noqa: PLC0415
+    from lastfm_assets.listening.matrix import ListeningMatrix  # noqa: PLC0415
+    from lastfm_assets.models.trained import MODELS, model_named  # noqa: PLC0415
+
+    settings = _settings(source, None)
+    cutoffs = _cutoffs(at)
+    names = [name.strip() for name in models.split(",") if name.strip()] or list(MODELS)
+    for name in names:
+        model_named(name)
+    judged_on = exchange.read_pairs(_read(held_out), held_out.name)
+    exchange.whole_number_ids(judged_on, held_out.name)
+    with _progress("reading") as report:
+        tables = load(settings.source, data_folder=data_folder(), on_progress=report)
+    matrix = ListeningMatrix.from_pairs(
+        tables.interactions, tables.artists[Columns.ARTIST].to_numpy()
+    )
+    results = {}
+    for name in names:
+        with _progress(name) as report:
+            judgement, fit_seconds = evaluate_model(
+                name, matrix, judged_on, cutoffs=cutoffs, seed=settings.seed, on_progress=report
+            )
+        results[name] = exchange.as_json(
+            means(judgement.per_user),
+            users=len(judgement.per_user),
+            fit_seconds=fit_seconds,
+            rank_seconds=judgement.rank_seconds,
+        )
+    _print_results(results, cutoffs, json_file)
+
+
+@app.command()
+def score(
+    *,
+    lists: Annotated[Path, typer.Option(help="CSV with the header user_id,artist_id,score.")],
+    held_out: Annotated[Path, typer.Option(help="CSV with the header user_id,artist_id.")],
+    at: Cutoffs = "10",
+    json_file: JsonFile = None,
+) -> None:
+    """Judge any lists, ours or others', against held-out pairs."""
+    from lastfm_assets.evaluation import exchange  # noqa: PLC0415
+    from lastfm_assets.evaluation.metrics import judge_lists, means  # noqa: PLC0415
+
+    cutoffs = _cutoffs(at)
+    judged, judged_on = exchange.same_ids(
+        exchange.read_lists(_read(lists), lists.name),
+        exchange.read_pairs(_read(held_out), held_out.name),
+    )
+    per_user = judge_lists(judged, judged_on, cutoffs)
+    result = exchange.as_json(
+        means(per_user), users=len(per_user), fit_seconds=None, rank_seconds=None
+    )
+    _print_results({"lists": result}, cutoffs, json_file)
+
+
+def main() -> None:
+    """Runs the command; whatever the user can mend ends in one line on stderr."""
+    try:
+        code = app(standalone_mode=False)
+    except LastfmAssetsError as problem:
+        _fail(str(problem), problem.exit_code)
+    except typer.TyperException as problem:
+        _fail(f"{problem.format_message()} (see lastfm-assets --help)", 2)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("interrupted; what was published before is unchanged", 130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> None:
+    terminal.error(message)
+    sys.exit(code)
+
+
+def _settings(source: str | None, store: str | None) -> Settings:
+    given = {"source": source, "store": store}
+    return Settings.from_environment().model_copy(
+        update={name: value for name, value in given.items() if value}
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise BadInputError(
+            f"{path}: cannot be read ({problem.strerror}); name a readable CSV file"
+        ) from None
+
+
+def _at_least_one(n: int) -> None:
+    if n < 1:
+        raise BadInputError(f"-n is {n}, expected at least 1")
+
+
+def _number(option: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise BadInputError(f"{option} is {text!r}, expected a whole number") from None
+
+
+def _cutoffs(text: str) -> list[int]:
+    cutoffs = [_number("--at", part.strip()) for part in text.split(",") if part.strip()]
+    if not cutoffs or min(cutoffs) < 1:
+        raise BadInputError(f"--at is {text!r}, expected list lengths from 1 on, such as 10,20")
+    return cutoffs
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[OnProgress]:
+    """A bar on stderr with the time left, which vanishes when done."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _print_lists(table: pd.DataFrame, source: str, *, as_json: bool) -> None:
+    terminal.note_source(source)
+    if as_json:
+        rows = table[_SHOWN].to_dict("records")
+        sys.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
+    else:
+        terminal.show_table(table[_SHOWN])
+
+
+def _print_results(
+    results: dict[str, dict[str, Any]], cutoffs: list[int], json_file: Path | None
+) -> None:
+    text = json.dumps(results, indent=2) + "\n"
+    if json_file is None:
+        terminal.show_metrics(results, cutoffs)
+    elif str(json_file) == "-":
+        sys.stdout.write(text)
+    else:
+        try:
+            json_file.write_text(text, encoding="utf-8")
+        except OSError as problem:
+            raise BadInputError(
+                f"{json_file}: cannot be written ({problem.strerror}); name another file"
+            ) from None
+        terminal.show_metrics(results, cutoffs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Reads the published lists, and asks the serving model for what they do not hold."""
+
+import difflib
+import io
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sps
+
+from lastfm_assets.errors import BadInputError, StoreError
+from lastfm_assets.io import Store
+from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.models.trained import TrainedModel
+from lastfm_assets.recommendations.lists import (
+    LENGTH,
+    as_table,
+    similar_artists,
+    top_artists_of_listener,
+)
+from lastfm_assets.vocabulary import Columns
+
+_PUBLISHED = ("recommendations", "published")
+_SIMILAR = ("recommendations", "similar_artists")
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What a store's readers may see."""
+
+    store: Store
+    published: pd.DataFrame
+    source: str
+    """Name of the source that the published lists were made from."""
+
+    @classmethod
+    def open(cls, location: str) -> Self:
+        """Opens the store's published lists.
+
+        Raises:
+            StoreError: nothing has been published there.
+        """
+        store = Store(location)
+        published, stamp = store.read_with_stamp(_PUBLISHED, pd.DataFrame)
+        return cls(store, published, stamp.source)
+
+    def of_user(self, user_id: int, n: int) -> pd.DataFrame:
+        """One user's best artists: as published, or ranked again where more are asked for.
+
+        Raises:
+            BadInputError: no list is published for that user.
+        """
+        rows = self.published[self.published[Columns.USER] == user_id]
+        if rows.empty:
+            users = self.published[Columns.USER]
+            raise BadInputError(
+                f"user {user_id} has no list; expected one of {users.nunique():,} users with ids "
+                f"from {users.min()} to {users.max()}, or --plays FILE for somebody else"
+            )
+        if n <= LENGTH:
+            return rows.head(n)
+        model, matrix, names = self._serving()
+        row = matrix.rows_of(np.array([user_id]))
+        ranked = model.rank(row, n=n, leave_out=matrix.plays)
+        return as_table(model, matrix.plays[row], ranked, np.array([user_id]), names)
+
+    def of_plays(self, content: bytes, name: str, n: int) -> pd.DataFrame:
+        """The best artists for a listener who is not in the source.
+
+        Args:
+            content: CSV with the header `artist_id` or `artist_name`, and `plays` (else 1).
+            name: its name, for messages.
+            n: how many artists.
+
+        Raises:
+            BadInputError: it is no such file, or names no artist of the catalogue.
+        """
+        model, _, names = self._serving()
+        columns, counts = _read_plays(content, name, names)
+        plays = sps.coo_array(
+            (counts, (np.zeros(len(columns), dtype=np.int64), columns)), shape=(1, len(names))
+        ).tocsr()
+        return top_artists_of_listener(model, plays, names, n=n)
+
+    def similar_to(self, artist: str, n: int) -> pd.DataFrame:
+        """The artists nearest to one, named by id or by name.
+
+        Raises:
+            BadInputError: the catalogue has no such artist.
+        """
+        artists = self.store.read(("listening", "artists"), pd.DataFrame)
+        artist_id = _find(artist, artists)
+        if n <= LENGTH:
+            table = self.store.read(_SIMILAR, pd.DataFrame)
+        else:
+            _, matrix, names = self._serving()
+            table = similar_artists(matrix, names, n=n)
+        return table[table[Columns.TO_ARTIST] == artist_id].head(n)
+
+    def _serving(self) -> tuple[TrainedModel, ListeningMatrix, pd.Series]:
+        """The model behind the lists with its plays and names."""
+        model = self.store.read(("models", "serving"), TrainedModel)
+        interactions = self.store.read(("listening", "interactions"), pd.DataFrame)
+        artists = self.store.read(("listening", "artists"), pd.DataFrame)
+        matrix = ListeningMatrix.from_pairs(interactions, artists[Columns.ARTIST].to_numpy())
+        if model.data != matrix.fingerprint:
+            raise StoreError(
+                "the serving model is of other plays than those in the store; run "
+                "`lastfm-assets refresh`"
+            )
+        return model, matrix, artists.set_index(Columns.ARTIST)[Columns.NAME]
+
+
+def _find(artist: str, artists: pd.DataFrame) -> int:
+    """Id of an artist given by id or by name, capitals or not."""
+    if artist.isdigit() and len(artist) <= 18:  # noqa: PLR2004 (64 bits)
+        if (artists[Columns.ARTIST] == int(artist)).any():
+            return int(artist)
+    folded = artists[Columns.NAME].str.casefold()
+    named = artists.loc[folded == artist.casefold(), Columns.ARTIST]
+    if len(named):
+        return int(named.iloc[0])
+    near = difflib.get_close_matches(artist.casefold(), folded.tolist(), n=3)
+    meant = artists.loc[folded.isin(near), Columns.NAME].tolist()
+    hint = f"; did you mean {', '.join(meant)}?" if meant else "; name one as the source spells it"
+    raise BadInputError(
+        f"no artist {artist[:80]!r} among the {len(artists):,} of the catalogue{hint}"
+    )
+
+
+def _read_plays(content: bytes, name: str, names: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of the catalogue and plays, from a listener's CSV."""
+    expected = "expected CSV with the header artist_id,plays or artist_name,plays"
+    try:
+        table = pd.read_csv(
+            io.BytesIO(content), dtype="str", keep_default_na=False, encoding="utf-8-sig"
+        )
+    except (ValueError, UnicodeError) as problem:
+        reason = " ".join(str(problem).split())[:120]
+        raise BadInputError(f"{name}: not readable ({reason}); {expected}") from None
+    table.columns = table.columns.str.strip()
+    place = pd.Series(np.arange(len(names)), index=names.index)
+    if Columns.ARTIST in table.columns:
+        ids = pd.to_numeric(table[Columns.ARTIST], errors="coerce")
+        column = ids.map(place)
+    elif Columns.NAME in table.columns:
+        folded = pd.Series(np.arange(len(names)), index=names.str.casefold())
+        folded = folded[~folded.index.duplicated()]
+        column = table[Columns.NAME].str.strip().str.casefold().map(folded)
+    else:
+        raise BadInputError(f"{name}: the header is {','.join(table.columns)[:80]!r}; {expected}")
+    if Columns.PLAYS in table.columns:
+        counts = pd.to_numeric(table[Columns.PLAYS], errors="coerce")
+    else:
+        counts = pd.Series(1.0, index=table.index)
+    usable = column.notna() & (counts > 0) & (counts < np.inf)
+    if not usable.any():
+        raise BadInputError(
+            f"{name}: none of its {len(table)} rows names an artist of the catalogue with plays "
+            f"above zero; {expected}"
+        )
+    summed = counts[usable].groupby(column[usable].astype("int64")).sum()
+    return summed.index.to_numpy(), summed.to_numpy(np.float32)
