@@ -10,7 +10,7 @@ READY := $(ENV)/ready
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-$(READY): requirements/build.txt requirements/locked.txt pyproject.toml
+$(READY): requirements/build.txt requirements/locked.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "error: $$($(PYTHON) --version) found, Python 3.11 to 3.13 expected; name one: make PYTHON=python3.12" >&2; exit 2; }
 	@echo "making the environment in $(ENV), once"

@@ -128,11 +128,11 @@ def evaluate(
 ) -> None:
     """Train on all of a source and judge on a file that training never sees."""
     from lastfm_assets.evaluation import exchange  # noqa: PLC0415
-    from lastfm_assets.evaluation.judge import evaluate_model  # noqa: PLC0415
+    from lastfm_assets.evaluation.judge import judge  # noqa: PLC0415
     from lastfm_assets.evaluation.metrics import means  # noqa: PLC0415
     from lastfm_assets.listening.load import load  # noqa: PLC0415
     from lastfm_assets.listening.matrix import ListeningMatrix  # noqa: PLC0415
-    from lastfm_assets.models.trained import MODELS, model_named  # noqa: PLC0415
+    from lastfm_assets.models.trained import MODELS, model_named, train  # noqa: PLC0415
 
     settings = _settings(source, None)
     cutoffs = _cutoffs(at)
@@ -149,9 +149,10 @@ def evaluate(
     results = {}
     for name in names:
         with _progress(name) as report:
-            judgement, fit_seconds = evaluate_model(
-                name, matrix, judged_on, cutoffs=cutoffs, seed=settings.seed, on_progress=report
-            )
+            started = time.perf_counter()
+            model = train(name, matrix, seed=settings.seed, on_progress=report)
+            fit_seconds = time.perf_counter() - started
+            judgement = judge(model, matrix, judged_on, cutoffs=cutoffs)
         results[name] = exchange.as_json(
             means(judgement.per_user),
             users=len(judgement.per_user),

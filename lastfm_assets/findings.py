@@ -18,7 +18,7 @@ Rule = Callable[..., Finding]
 """Looks at one table, and others it refers to; its name and docstring are shown to operators."""
 
 
-def no_violations(**counts: int) -> Finding:
+def no_violations(**counts: float) -> Finding:
     """A rule that holds where nothing breaks it: each count of offenders must be zero."""
     whole = {name: int(count) for name, count in counts.items()}
     return Finding(not any(whole.values()), dict(whole))

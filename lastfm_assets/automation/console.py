@@ -28,10 +28,19 @@ def _line(record: logging.LogRecord) -> str | None:
         mark = "!" if record.levelno >= logging.WARNING else " "
         return f"  {mark} {said.get('orig_message', record.getMessage())}"
     if event.event_type is dg.DagsterEventType.STEP_SUCCESS:
-        return f"  {event.step_success_data.duration_ms / 1000:7.1f} s  {event.step_key}"
+        return _step_line(event)
     if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
         return _check_line(event.asset_check_evaluation_data)
     return None
+
+
+def _step_line(event: dg.DagsterEvent) -> str | None:
+    """An asset and its seconds; steps that only check stay silent."""
+    step = str(event.step_key)
+    if step.startswith("check_") or step == "gate":
+        return None
+    seconds = event.step_success_data.duration_ms / 1000
+    return f"  {seconds:7.1f} s  {step.replace('__', '/')}"
 
 
 def _check_line(evaluation: dg.AssetCheckEvaluation) -> str | None:
@@ -49,9 +58,10 @@ def _short(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-@dg.logger(description="One line a step.")
-def one_line_logger(_context: dg.InitLoggerContext) -> logging.Logger:
-    """See the module."""
-    logger = logging.Logger(_NAME, level=logging.DEBUG)
+def _one_line(_context: dg.InitLoggerContext) -> logging.Logger:
+    logger = logging.Logger(_NAME, level=logging.DEBUG)  # noqa: LOG001 (a run's own, not the process's)
     logger.addHandler(_OneLine())
     return logger
+
+
+one_line_logger = dg.LoggerDefinition(_one_line, description="One line a step.")

@@ -50,7 +50,7 @@ def schema_of(table: pd.DataFrame) -> dg.TableSchema:
     )
 
 
-def table_metadata(table: pd.DataFrame, **more: float | int | str) -> dict[str, Any]:
+def table_metadata(table: pd.DataFrame, **more: float | str) -> dict[str, Any]:
     """Row count, schema and the first rows of a table, and whatever else is worth showing.
 
     Values shown are text in cells, never markup, as names come from strangers.
@@ -68,7 +68,7 @@ def table_metadata(table: pd.DataFrame, **more: float | int | str) -> dict[str, 
     }
 
 
-def _cell(value: Any) -> str | int | float | bool:
+def _cell(value: Any) -> str | float | bool:
     if isinstance(value, str | bool | int | float) and value == value:  # noqa: PLR0124 (NaN)
         return value
     return str(value)

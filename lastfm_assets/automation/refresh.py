@@ -64,6 +64,7 @@ def _selected(definitions: dg.Definitions, select: Sequence[str]) -> list[dg.Ass
     for text in select:
         name = text.removesuffix("+")
         key = dg.AssetKey(name.split("/"))
+        selection: dg.AssetSelection
         if key in known:
             selection = dg.AssetSelection.assets(key)
         elif name in groups:
@@ -78,7 +79,7 @@ def _selected(definitions: dg.Definitions, select: Sequence[str]) -> list[dg.Ass
 
 
 def _failure(events: Sequence[dg.DagsterEvent]) -> tuple[int, str]:
-    """Exit code and line of the first failure: our own errors, else a check, else the unexpected."""
+    """Exit code and line of the first failure: our own error, a check, or the unexpected."""
     unexpected = "the run failed"
     for event in events:
         if event.event_type is not dg.DagsterEventType.STEP_FAILURE:
@@ -86,7 +87,7 @@ def _failure(events: Sequence[dg.DagsterEvent]) -> tuple[int, str]:
         data = event.step_failure_data
         said = data.user_failure_data
         if said is not None and EXIT_CODE in said.metadata:
-            return int(said.metadata[EXIT_CODE].value), said.description or said.label
+            return int(str(said.metadata[EXIT_CODE].value)), said.description or said.label
         if data.error is not None and data.error.cls_name != "DagsterAssetCheckFailedError":
             unexpected = f"{event.step_key}: {' '.join(data.error.message.split())}"
             return 1, unexpected

@@ -34,7 +34,9 @@ class StoreIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Replaces the stored value in one step."""
         said = (context.output_metadata or {}).get(SOURCE)
-        sources = {said.text} if isinstance(said, dg.TextMetadataValue) else self._seen(context)
+        sources = self._seen(context)
+        if isinstance(said, dg.TextMetadataValue):
+            sources = {str(said.text)}
         source = "+".join(sorted(sources)) or "unknown"
         path = self.store.write(context.asset_key.path, obj, source=source)
         context.add_output_metadata({"stored_at": str(path), "source": source})

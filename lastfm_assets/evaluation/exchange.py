@@ -106,7 +106,7 @@ def _read(content: bytes, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         )
     if table.empty:
         raise BadInputError(f"{name}: no row below the header, expected {expected!r} rows")
-    table = table[list(columns)].apply(lambda column: column.str.strip())
+    table = pd.DataFrame({column: table[column].str.strip() for column in columns})
     empty = (table == "").any(axis=1)
     if empty.any():
         row = int(empty.to_numpy().argmax())

@@ -98,7 +98,7 @@ def popularity_verdict(precision: float, popularity_precision: float) -> Verdict
 
 def best_row(leaderboard: pd.DataFrame) -> pd.Series:
     """The model that is best on validation."""
-    return leaderboard.loc[leaderboard[SELECTION].idxmax()]
+    return leaderboard.iloc[int(leaderboard[SELECTION].to_numpy().argmax())]
 
 
 def popularity_precision(leaderboard: pd.DataFrame) -> float:
@@ -185,6 +185,6 @@ def _reason(leaderboard: pd.DataFrame, best: pd.Series) -> str:
     others = leaderboard.drop(index=best.name)
     said = f"best of {len(leaderboard)} models on validation, ndcg@10 {best[SELECTION]:.4f}"
     if len(others):
-        second = others.loc[others[SELECTION].idxmax()]
+        second = best_row(others)
         said += f" against {second[SELECTION]:.4f} of {second[Columns.MODEL]}"
     return f"{said}; held-out precision@10 {best[JUDGED]:.4f}"

@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel
 
 from lastfm_assets.evaluation.metrics import hits_in_lists, per_user_table
 from lastfm_assets.listening.matrix import ListeningMatrix
@@ -37,7 +36,6 @@ def judge(
     *,
     cutoffs: list[int],
     leave_out_played: bool = True,
-    on_progress: Progress = no_progress,
 ) -> Judgement:
     """Ranks for every user of `held_out` and compares.
 
@@ -49,7 +47,6 @@ def judge(
         cutoffs: list lengths to judge at.
         leave_out_played: False to judge on the training pairs themselves, which shows how much
             a model has learnt by heart.
-        on_progress: told users ranked and users in all.
 
     Returns:
         Metrics per user. `held_out` is looked at only after ranking, but for whom to rank.
@@ -57,9 +54,7 @@ def judge(
     pairs = held_out[[Columns.USER, Columns.ARTIST]].drop_duplicates()
     users = np.unique(pairs[Columns.USER].to_numpy(np.int64))
     started = time.perf_counter()
-    ranked = _rank_users(
-        model, matrix, users, n=max(cutoffs), leave_out=leave_out_played, on_progress=on_progress
-    )
+    ranked = _rank_users(model, matrix, users, n=max(cutoffs), leave_out=leave_out_played)
     seconds = time.perf_counter() - started
     rows = np.searchsorted(users, pairs[Columns.USER].to_numpy())
     columns = matrix.columns_of(pairs[Columns.ARTIST].to_numpy())
@@ -103,28 +98,10 @@ def evaluate_parts(
     }
     tables = []
     for part, judgement in judged.items():
-        name = pd.Categorical([part] * len(judgement.per_user), categories=list(PARTS))
-        table = judgement.per_user.copy()
-        table.insert(0, Columns.PART, name)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
-
-
-def evaluate_model(
-    name: str,
-    matrix: ListeningMatrix,
-    held_out: pd.DataFrame,
-    *,
-    cutoffs: list[int],
-    seed: int,
-    config: BaseModel | None = None,
-    on_progress: Progress = no_progress,
-) -> tuple[Judgement, float]:
-    """Fits one model on a whole matrix and judges it: the judgement and the seconds of the fit."""
-    started = time.perf_counter()
-    model = train(name, matrix, config, seed=seed, on_progress=on_progress)
-    seconds = time.perf_counter() - started
-    return judge(model, matrix, held_out, cutoffs=cutoffs), seconds
+        tables.append(judgement.per_user.assign(**{Columns.PART: part}))
+    table = pd.concat(tables, ignore_index=True)
+    table[Columns.PART] = pd.Categorical(table[Columns.PART], categories=list(PARTS))
+    return table[[Columns.PART, *table.columns.drop(Columns.PART)]]
 
 
 def _rank_users(
@@ -134,7 +111,6 @@ def _rank_users(
     *,
     n: int,
     leave_out: bool,
-    on_progress: Progress,
 ) -> RankedLists:
     """Lists for users by id, those the matrix does not know by popularity."""
     rows = matrix.rows_of(users)
@@ -143,7 +119,6 @@ def _rank_users(
         rows[known],
         n=n,
         leave_out=matrix.plays if leave_out else None,
-        on_progress=on_progress,
     )
     if known.all():
         return ranked

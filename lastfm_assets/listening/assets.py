@@ -15,6 +15,8 @@ from lastfm_assets.automation.metadata import (
     table_metadata,
 )
 from lastfm_assets.automation.resources import SOURCE
+from lastfm_assets.errors import SourceUnavailableError
+from lastfm_assets.io import Store
 from lastfm_assets.listening.clean import MERGED, RawTables, clean, refused_share
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.parse import content_hash, empty, parse
@@ -66,7 +68,9 @@ def _scheduled(context: dg.AssetExecutionContext) -> bool:
 )
 @fails_clearly
 def raw_files(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    store: dg.ResourceParam[Store],
 ) -> Iterator[dg.MaterializeResult[pd.DataFrame]]:
     """Reads all files of the source before any table is replaced: one bad file replaces none."""
     source = open_source(
@@ -76,6 +80,7 @@ def raw_files(
         on_progress=_log_download(context),
     )
     if source.is_fallback:
+        _keep_other_tables(store)
         context.log.warning(
             "The listening data could not be reached: everything below is made from the bundled, "
             "invented sample. Set LASTFM_SOURCE or put the files into data/raw."
@@ -99,6 +104,17 @@ def raw_files(
             )
         )
     yield from results  # only now, so that a bad file leaves every stored table as it was
+
+
+def _keep_other_tables(store: Store) -> None:
+    """Lets the sample stand in for a source only where no real table would be replaced."""
+    first = key("raw", "user_artists").path
+    held = store.source_of(first, pd.DataFrame) if store.has(first, pd.DataFrame) else "sample"
+    if held != "sample":
+        raise SourceUnavailableError(
+            f"the listening data could not be reached, and the store holds tables of {held}, which "
+            "the sample must not replace; set LASTFM_SOURCE or put the files into data/raw"
+        )
 
 
 def _log_download(context: dg.AssetExecutionContext) -> Any:
@@ -154,8 +170,8 @@ def cleaned(**raw: pd.DataFrame) -> Iterator[dg.MaterializeResult[pd.DataFrame]]
 
 
 def _by_reason(rejected: pd.DataFrame) -> dict[str, int]:
-    counts = rejected.groupby([Columns.FILE, Columns.REASON]).size()
-    return {f"{file}: {reason}": int(count) for (file, reason), count in counts.items()}
+    said = rejected[Columns.FILE] + ": " + rejected[Columns.REASON]
+    return {str(reason): int(count) for reason, count in said.value_counts().items()}
 
 
 @dg.asset(

@@ -150,7 +150,7 @@ def _interactions(raw: pd.DataFrame, artists: pd.DataFrame) -> tuple[pd.DataFram
     rows.refuse(plays.duplicated(pair).reindex(raw.index), MERGED)
     summed = plays.groupby(pair, sort=True, as_index=False)[Columns.PLAYS].sum()
     summed[Columns.PLAYS] = summed[Columns.PLAYS].clip(upper=MOST_PLAYS)
-    return summed, rows.rejected()
+    return pd.DataFrame(summed), rows.rejected()
 
 
 def _tags(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

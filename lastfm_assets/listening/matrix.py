@@ -31,6 +31,7 @@ class ListeningMatrix:
     """(nnz,) float32, beside `plays.data`; made from `plays` when not handed in."""
 
     def __post_init__(self) -> None:
+        """Refuses what does not fit, and weighs the plays where no weights came along."""
         expected = (len(self.user_ids), len(self.artist_ids))
         if self.plays.shape != expected:
             raise ValueError(f"plays is {self.plays.shape}, the ids say {expected}")

@@ -198,4 +198,4 @@ def _dtype(field: Field) -> str:
 
 
 def _flags(values: pa.ChunkedArray) -> np.ndarray:
-    return values.to_numpy().astype(bool)
+    return np.asarray(values.to_numpy(), dtype=bool)

@@ -125,7 +125,7 @@ def parts_are_disjoint_and_complete(
 def shares_are_as_asked(split_pairs: pd.DataFrame, interactions: pd.DataFrame) -> Finding:
     """Each user's parts have the sizes asked for, to the nearest pair (train never empty)."""
     del interactions
-    sizes = split_pairs.groupby([Columns.USER, Columns.PART], observed=False).size().unstack()
+    sizes = pd.crosstab(split_pairs[Columns.USER], split_pairs[Columns.PART], dropna=False)
     total = sizes.sum(axis=1)
     asked = {"held_out": HELD_OUT_SHARE, "validation": VALIDATION_SHARE}
     off = {

@@ -61,9 +61,8 @@ def split(
     )
     codes = np.empty(len(users), dtype=np.int8)
     codes[order] = part
-    return interactions.assign(
-        **{Columns.PART: pd.Categorical.from_codes(codes, categories=list(PARTS))}
-    )
+    parts = pd.Categorical.from_codes(codes.tolist(), categories=pd.Index(PARTS))
+    return interactions.assign(**{Columns.PART: parts})
 
 
 def pairs_of(split_pairs: pd.DataFrame, *parts: Part) -> pd.DataFrame:
@@ -87,4 +86,4 @@ def _mix(value: np.ndarray) -> np.ndarray:
     value = value + np.uint64(0x9E3779B97F4A7C15)
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
+    return np.asarray(value ^ (value >> np.uint64(31)))

@@ -60,7 +60,7 @@ class Weigher:
         """
         scheme = self.weighting.scheme
         if scheme == "log":
-            return np.log1p(plays.data).astype(np.float32)
+            return np.asarray(np.log1p(plays.data), dtype=np.float32)
         counts = _counts(plays, self.weighting)
         if scheme in ("plays", "binary"):
             return counts.astype(np.float32)

@@ -109,4 +109,4 @@ class Als:
         return cls(factors, weigher_from_arrays(config, arrays), config)
 
     def _confidence(self, plays: sps.csr_array) -> sps.csr_array:
-        return cast("sps.csr_array", self.weigher.weighted(plays) * self.config.alpha)
+        return self.weigher.weighted(plays) * self.config.alpha

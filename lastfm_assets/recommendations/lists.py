@@ -102,9 +102,7 @@ def as_table(
             Columns.MODEL: model.name,
         }
     )
-    return table.astype({column: "str" for column in (Columns.NAME, Columns.BECAUSE)})[
-        list(TOP_LIST)
-    ]
+    return table.astype(dict.fromkeys((Columns.NAME, Columns.BECAUSE), "str"))[list(TOP_LIST)]
 
 
 def similar_artists(matrix: ListeningMatrix, names: pd.Series, *, n: int = LENGTH) -> pd.DataFrame:
@@ -166,7 +164,9 @@ def min_max(scores: np.ndarray, listed: np.ndarray) -> np.ndarray:
     filled = np.where(listed.any(axis=1, keepdims=True), values, 0.0)
     low = np.nanmin(filled, axis=1, keepdims=True)
     width = np.nanmax(filled, axis=1, keepdims=True) - low
-    return np.divide(filled - low, width, out=np.ones_like(filled), where=width > 0)
+    scaled = np.ones_like(filled)
+    np.divide(filled - low, width, out=scaled, where=width > 0)
+    return scaled
 
 
 def _reasons(

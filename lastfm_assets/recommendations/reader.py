@@ -114,9 +114,9 @@ class Lists:
 
 def _find(artist: str, artists: pd.DataFrame) -> int:
     """Id of an artist given by id or by name, capitals or not."""
-    if artist.isdigit() and len(artist) <= 18:  # noqa: PLR2004 (64 bits)
-        if (artists[Columns.ARTIST] == int(artist)).any():
-            return int(artist)
+    known = artists[Columns.ARTIST]
+    if artist.isascii() and artist.isdigit() and known.astype("str").eq(artist).any():
+        return int(artist)
     folded = artists[Columns.NAME].str.casefold()
     named = artists.loc[folded == artist.casefold(), Columns.ARTIST]
     if len(named):

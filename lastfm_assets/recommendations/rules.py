@@ -2,7 +2,6 @@
 
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from lastfm_assets.findings import Finding, Rule, no_violations
@@ -17,7 +16,7 @@ def every_user_has_ten(
 ) -> Finding:
     """Each user with plays has exactly ten artists, or all that are left of the catalogue."""
     played = interactions.groupby(Columns.USER).size()
-    expected = np.minimum(LENGTH, len(artists) - played)
+    expected = (len(artists) - played).clip(upper=LENGTH)
     found = lists.groupby(Columns.USER).size()
     sizes = found.reindex(expected.index, fill_value=0)
     strangers = len(found.index.difference(expected.index))
