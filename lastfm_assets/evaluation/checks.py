@@ -1,5 +1,7 @@
 """The gate's first layer, and the rules of evaluations, as Dagster checks."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 import pandas as pd
 
@@ -61,7 +63,7 @@ def gate_checks(
     board: pd.DataFrame,
     settings: dg.ResourceParam[Settings],
     store: dg.ResourceParam[Store],
-) -> tuple[dg.AssetCheckResult, ...]:
+) -> Iterator[dg.AssetCheckResult]:
     """Holds the best model's held-out figures against both thresholds."""
     best = best_row(board)
     source = store.source_of(_LEADERBOARD.path, pd.DataFrame)
@@ -72,10 +74,9 @@ def gate_checks(
         ),
         POPULARITY_CHECK: popularity_verdict(precision, popularity_precision(board)),
     }
-    return tuple(
-        check_result(_finding(verdict, str(best[Columns.MODEL])), asset=_LEADERBOARD, name=name)
-        for name, verdict in verdicts.items()
-    )
+    for name, verdict in verdicts.items():  # yielded: Dagster stores a returned tuple as a value
+        finding = _finding(verdict, str(best[Columns.MODEL]))
+        yield check_result(finding, asset=_LEADERBOARD, name=name)
 
 
 def _finding(verdict: Verdict, model: str) -> Finding:
