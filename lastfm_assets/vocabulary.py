@@ -106,5 +106,12 @@ def column_note(column: str) -> str:
     part = next((part for part in PARTS if column.startswith(f"{part}_")), None)
     if part is None:
         return f"{column} of the user."
-    metric = column.removeprefix(f"{part}_")
-    return f"{metric} on the {part.replace('_', ' ')} pairs, mean over users."
+    metric = column.removeprefix(f"{part}_").removesuffix("_low").removesuffix("_high")
+    where = f"{metric} on the {part.replace('_', ' ')} pairs"
+    if column.endswith("_low"):
+        return f"Lower end of the 95% interval of {where}."
+    if column.endswith("_high"):
+        return f"Upper end of the 95% interval of {where}."
+    if "ceiling" in metric:
+        return "The best held-out precision@10 that any lists could reach."
+    return f"{where}, mean over users."

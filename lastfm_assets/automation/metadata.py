@@ -12,6 +12,7 @@ import pandas as pd
 
 from lastfm_assets.findings import Finding, Rule
 from lastfm_assets.models.protocol import Progress
+from lastfm_assets.models.trained import TrainedModel
 from lastfm_assets.vocabulary import column_note
 
 OWNERS: Final = ["team:recommendations"]
@@ -65,6 +66,17 @@ def table_metadata(table: pd.DataFrame, **more: float | str) -> dict[str, Any]:
         "dagster/column_schema": schema,
         "preview": dg.MetadataValue.table(records, schema),
         **more,
+    }
+
+
+def fit_metadata(model: TrainedModel, seconds: float) -> dict[str, Any]:
+    """What determined a fitted model, and how long the fit took."""
+    return {
+        "model": model.name,
+        "parameters": dg.MetadataValue.json(model.config.model_dump()),
+        "seed": model.seed,
+        "fingerprint": model.fingerprint,
+        "fit_seconds": seconds,
     }
 
 
@@ -123,13 +135,18 @@ def rules_as_checks(
     ins = {"checked": dg.AssetIn(asset)}
     ins |= {name: dg.AssetIn(other) for name, (other, _) in others.items()}
 
-    def run_rules(**values: Any) -> Any:
+    def run_rules(context: dg.AssetCheckExecutionContext, **values: Any) -> Any:
         checked = values.pop("checked")
         for rule in rules:
-            yield check_result(rule(checked, **values), asset=asset, name=_name(rule))
+            if dg.AssetCheckKey(asset, _name(rule)) in context.selected_asset_check_keys:
+                yield check_result(rule(checked, **values), asset=asset, name=_name(rule))
 
     # Dagster reads the inputs' types off the signature, which differs from asset to asset
-    types = {"checked": kind, **{name: type_ for name, (_, type_) in others.items()}}
+    types: dict[str, Any] = {
+        "context": dg.AssetCheckExecutionContext,
+        "checked": kind,
+        **{name: type_ for name, (_, type_) in others.items()},
+    }
     run_rules.__annotations__ = types
     run_rules.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
@@ -137,9 +154,9 @@ def rules_as_checks(
             for name, type_ in types.items()
         ]
     )
-    return dg.multi_asset_check(name="check_" + "_".join(asset.path), specs=specs, ins=ins)(
-        run_rules
-    )
+    return dg.multi_asset_check(
+        name="check_" + "_".join(asset.path), specs=specs, ins=ins, can_subset=True
+    )(run_rules)
 
 
 def check_result(finding: Finding, *, asset: dg.AssetKey, name: str) -> dg.AssetCheckResult:

@@ -74,7 +74,9 @@ def _selected(definitions: dg.Definitions, select: Sequence[str]) -> list[dg.Ass
                 f"--select names {name!r}, which is neither an asset such as models/als nor a "
                 f"group; groups are {', '.join(sorted(groups))}"
             )
-        chosen |= (selection.downstream() if text.endswith("+") else selection).resolve(graph)
+        selection = selection.downstream() if text.endswith("+") else selection
+        # tables that are made in one step are made together
+        chosen |= selection.required_multi_asset_neighbors().resolve(graph)
     return sorted(chosen)
 
 

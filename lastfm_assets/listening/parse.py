@@ -4,6 +4,7 @@ Nothing is dropped here: a line that cannot be typed stays in the table with mis
 text and the reason. `clean` looks at what the values mean.
 """
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -90,10 +91,10 @@ def _header(content: bytes, raw: RawFile, table: RawTable) -> tuple[list[str], b
     """Our column name for each field of the first line ("" if not needed), and the lines below."""
     line, *rest = re.split(rb"\r\n|\r|\n", content, maxsplit=1)
     first = line.decode()
+    found = first.split(raw.dialect.delimiter)
     if raw.dialect.quoted:
-        found = next(csv.reader(io.StringIO(first), delimiter=raw.dialect.delimiter), [])
-    else:
-        found = first.split(raw.dialect.delimiter)
+        with contextlib.suppress(csv.Error):  # a field above 128 KiB: noise, and no header
+            found = next(csv.reader(io.StringIO(first), delimiter=raw.dialect.delimiter), [])
     by_header = {field.header.lower(): field for field in table.fields}
     fields = [by_header.get(column.strip().lower()) for column in found]
     known = [field for field in fields if field is not None]
@@ -138,7 +139,10 @@ def _split(
         reason = " ".join(str(problem).split())[:_SHOWN]
         raise BadInputError(f"{raw.name}: not a readable table ({reason}); replace it") from None
     lines = _line_numbers(table.num_rows, [number for number, _ in refused])
-    kept = {name: table[position] for name, position in zip(names, positions, strict=True) if name}
+    # a column that is not needed keeps its position for a name: refused lines are shown whole
+    kept = {
+        name or position: table[position] for name, position in zip(names, positions, strict=True)
+    }
     return kept, lines, [(number, text) for number, text in refused if text.strip()]
 
 

@@ -1,4 +1,6 @@
-"""The lists, and what readers see of them, as assets."""
+"""The serving model, its lists, and what readers see of them, as assets."""
+
+import time
 
 import dagster as dg
 import pandas as pd
@@ -7,6 +9,7 @@ from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.metadata import (
     OWNERS,
     code_version,
+    fit_metadata,
     key,
     log_progress,
     table_metadata,
@@ -14,13 +17,15 @@ from lastfm_assets.automation.metadata import (
 from lastfm_assets.errors import GateRefusedError
 from lastfm_assets.evaluation.gate import Champion, require_approved, threshold_now
 from lastfm_assets.listening.matrix import ListeningMatrix
-from lastfm_assets.models.trained import TrainedModel
+from lastfm_assets.models.assets import model_sources
+from lastfm_assets.models.trained import MODELS, TrainedModel, model_named, train
 from lastfm_assets.recommendations.lists import similar_artists, top_artists
 from lastfm_assets.recommendations.publishing import require_sound
 from lastfm_assets.recommendations.rules import SIMILAR_ARTISTS_RULES, TOP_ARTISTS_RULES
 from lastfm_assets.settings import Settings
 from lastfm_assets.vocabulary import Columns
 
+SERVING = key("recommendations", "serving_model")
 _INTERACTIONS = dg.AssetIn(key("listening", "interactions"))
 _ARTISTS = dg.AssetIn(key("listening", "artists"))
 _CHAMPION = dg.AssetIn(key("evaluation", "champion"))
@@ -28,9 +33,41 @@ _LISTING = code_version("recommendations/lists.py", "recommendations/rules.py", 
 
 
 @dg.asset(
+    key=SERVING,
+    ins={"champion": _CHAMPION, "interactions": _INTERACTIONS, "artists": _ARTISTS},
+    group_name="recommendations",
+    kinds={"implicit"},
+    owners=OWNERS,
+    code_version=code_version("evaluation/gate.py", *model_sources(*MODELS)),
+)
+@fails_clearly
+def serving_model(
+    context: dg.AssetExecutionContext,
+    champion: Champion,
+    interactions: pd.DataFrame,
+    artists: pd.DataFrame,
+    settings: dg.ResourceParam[Settings],
+) -> dg.MaterializeResult[TrainedModel]:
+    """The champion, fitted again with the same parameters and seed on every pair there is."""
+    matrix = _approved_matrix(champion, interactions, artists, settings)
+    config = model_named(champion.model).Config.model_validate(champion.parameters)
+    started = time.perf_counter()
+    model = train(
+        champion.model,
+        matrix,
+        config,
+        seed=champion.seed,
+        on_progress=log_progress(context, champion.model),
+    )
+    return dg.MaterializeResult(
+        value=model, metadata=fit_metadata(model, time.perf_counter() - started)
+    )
+
+
+@dg.asset(
     key=key("recommendations", "top_artists"),
     ins={
-        "model": dg.AssetIn(key("models", "serving")),
+        "model": dg.AssetIn(SERVING),
         "champion": _CHAMPION,
         "interactions": _INTERACTIONS,
         "artists": _ARTISTS,
@@ -53,7 +90,7 @@ def top_artists_table(
     matrix = _approved_matrix(champion, interactions, artists, settings)
     if model.name != champion.model or model.data != matrix.fingerprint:
         raise GateRefusedError(
-            f"models/serving is {model.name} of other plays, expected {champion.model} of those "
+            f"the serving model is {model.name} of other plays, expected {champion.model} of those "
             "at hand; run a whole refresh"
         )
     table = top_artists(

@@ -100,7 +100,7 @@ class Lists:
 
     def _serving(self) -> tuple[TrainedModel, ListeningMatrix, pd.Series]:
         """The model behind the lists with its plays and names."""
-        model = self.store.read(("models", "serving"), TrainedModel)
+        model = self.store.read(("recommendations", "serving_model"), TrainedModel)
         interactions = self.store.read(("listening", "interactions"), pd.DataFrame)
         artists = self.store.read(("listening", "artists"), pd.DataFrame)
         matrix = ListeningMatrix.from_pairs(interactions, artists[Columns.ARTIST].to_numpy())
