@@ -5,7 +5,7 @@ BIN := $(ENV)/bin
 READY := $(ENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint ui clean lock
+.PHONY: help run test lint ui benchmark clean
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,9 @@ lint: $(READY)  ## Style and types
 ui: $(READY)  ## The Dagster web UI with its daemon, on 127.0.0.1:3000
 	@DAGSTER_HOME="$$($(BIN)/python -m lastfm_assets.automation.instance)" \
 	  $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+
+benchmark: $(READY)  ## Quality over seeds, time and memory of the chain
+	@$(BIN)/python benchmarks/hetrec.py
 
 clean:  ## Remove the environment; data stays
 	rm -rf $(ENV)

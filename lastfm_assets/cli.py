@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -15,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lastfm_assets import terminal
 from lastfm_assets.errors import BadInputError, LastfmAssetsError
-from lastfm_assets.models.protocol import Progress as OnProgress
+from lastfm_assets.progress import Progress as OnProgress
 from lastfm_assets.settings import Settings, data_folder
 from lastfm_assets.vocabulary import Columns
 
@@ -188,8 +189,11 @@ def score(
 
 def main() -> None:
     """Runs the command; whatever the user can mend ends in one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal may not know every artist's letters
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        code = app(standalone_mode=False)
+        code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
     except LastfmAssetsError as problem:
         _fail(str(problem), problem.exit_code)
     except typer.TyperException as problem:
@@ -257,7 +261,8 @@ def _print_lists(table: pd.DataFrame, source: str, *, as_json: bool) -> None:
     terminal.note_source(source)
     if as_json:
         rows = table[_SHOWN].to_dict("records")
-        sys.stdout.write(json.dumps(rows, ensure_ascii=False, indent=2) + "\n")
+        readable = sys.stdout.encoding.lower() in {"utf-8", "utf8"}  # else as \\u escapes
+        sys.stdout.write(json.dumps(rows, ensure_ascii=not readable, indent=2) + "\n")
     else:
         terminal.show_table(table[_SHOWN])
 

@@ -9,11 +9,13 @@ import json
 import os
 import uuid
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -29,6 +31,7 @@ from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.weighting import Weighting
 from lastfm_assets.models import trained
 from lastfm_assets.models.trained import TrainedModel
+from lastfm_assets.sources.hetrec import one_line
 
 Key = Sequence[str]
 """An asset's key: `("recommendations", "top_artists")`."""
@@ -106,23 +109,29 @@ class Store:
             ) from None
         except (
             OSError,
+            EOFError,
             ValueError,
             KeyError,
             TypeError,
+            RuntimeError,  # from zipfile: a method of compression or a flag that it does not know
             pa.ArrowException,
             zipfile.BadZipFile,
+            zlib.error,
             ValidationError,
             StoreError,
         ) as problem:
-            reason = " ".join(str(problem).split())[:200]
             raise StoreError(
-                f"{path}: cannot be read ({reason}); run `lastfm-assets refresh`"
+                f"{path}: cannot be read ({one_line(problem)}); run `lastfm-assets refresh`"
             ) from problem
 
 
 def _open(location: str) -> UPath:
+    protocol, separator, _ = location.partition("://")
     try:
-        return UPath(location).absolute() if "://" not in location else UPath(location)
+        if not separator or protocol == "file":  # a plain path, which can be renamed in one step
+            return UPath(location.removeprefix("file://")).absolute()
+        fsspec.get_filesystem_class(protocol)  # UPath takes an unknown protocol for a folder's name
+        return UPath(location)
     except (ValueError, ImportError) as problem:
         raise BadInputError(
             f"store {location!r} cannot be opened ({problem}); expected a folder or an fsspec URL "

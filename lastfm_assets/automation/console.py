@@ -7,6 +7,8 @@ from typing import Any, Final
 import dagster as dg
 
 _NAME: Final = "lastfm_assets.console"
+_NOT_EXECUTED: Final = "Dependencies for step "
+"""How Dagster begins what it says of each of the steps behind a failed one."""
 
 
 class _OneLine(logging.Handler):
@@ -23,10 +25,11 @@ def _line(record: logging.LogRecord) -> str | None:
     said: dict[str, Any] = getattr(record, "dagster_meta", {})
     event: dg.DagsterEvent | None = said.get("dagster_event")
     if event is None:
-        if record.levelno < logging.INFO:
+        text = said.get("orig_message", record.getMessage())
+        if record.levelno < logging.INFO or text.startswith(_NOT_EXECUTED):
             return None
         mark = "!" if record.levelno >= logging.WARNING else " "
-        return f"  {mark} {said.get('orig_message', record.getMessage())}"
+        return f"  {mark} {text}"
     if event.event_type is dg.DagsterEventType.STEP_SUCCESS:
         return _step_line(event)
     if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:

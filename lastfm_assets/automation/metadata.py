@@ -11,8 +11,7 @@ import dagster as dg
 import pandas as pd
 
 from lastfm_assets.findings import Finding, Rule
-from lastfm_assets.models.protocol import Progress
-from lastfm_assets.models.trained import TrainedModel
+from lastfm_assets.progress import Progress
 from lastfm_assets.vocabulary import column_note
 
 OWNERS: Final = ["team:recommendations"]
@@ -66,17 +65,6 @@ def table_metadata(table: pd.DataFrame, **more: float | str) -> dict[str, Any]:
         "dagster/column_schema": schema,
         "preview": dg.MetadataValue.table(records, schema),
         **more,
-    }
-
-
-def fit_metadata(model: TrainedModel, seconds: float) -> dict[str, Any]:
-    """What determined a fitted model, and how long the fit took."""
-    return {
-        "model": model.name,
-        "parameters": dg.MetadataValue.json(model.config.model_dump()),
-        "seed": model.seed,
-        "fingerprint": model.fingerprint,
-        "fit_seconds": seconds,
     }
 
 

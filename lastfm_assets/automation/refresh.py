@@ -91,8 +91,8 @@ def _failure(events: Sequence[dg.DagsterEvent]) -> tuple[int, str]:
         if said is not None and EXIT_CODE in said.metadata:
             return int(str(said.metadata[EXIT_CODE].value)), said.description or said.label
         if data.error is not None and data.error.cls_name != "DagsterAssetCheckFailedError":
-            unexpected = f"{event.step_key}: {' '.join(data.error.message.split())}"
-            return 1, unexpected
+            cause = data.error.cause or data.error  # Dagster's own says only which step it was
+            return 1, f"{event.step_key}: {' '.join(cause.message.split())}"
     checks = [
         event.asset_check_evaluation_data
         for event in events

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from typing import Any, Final
 
 import pandas as pd
@@ -11,6 +12,8 @@ from lastfm_assets.vocabulary import Columns
 
 HELD_OUT_COLUMNS: Final = (Columns.USER, Columns.ARTIST)
 LISTS_COLUMNS: Final = (Columns.USER, Columns.ARTIST, Columns.SCORE)
+_WHOLE: Final = r"-?[0-9]{1,18}"
+"""Up to 18 digits: always within 64 bits."""
 
 
 def read_pairs(content: bytes, name: str) -> pd.DataFrame:
@@ -64,7 +67,7 @@ def whole_number_ids(pairs: pd.DataFrame, name: str) -> pd.DataFrame:
     """
     for column in HELD_OUT_COLUMNS:
         if pairs[column].dtype != "int64":
-            bad = next(value for value in pairs[column] if not str(value).lstrip("-").isdigit())
+            bad = next(value for value in pairs[column] if not re.fullmatch(_WHOLE, str(value)))
             raise BadInputError(
                 f"{name}: {column} has {str(bad)[:40]!r}, expected whole numbers as in the source"
             )
@@ -97,7 +100,12 @@ def _read(content: bytes, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         raise BadInputError(
             f"{name}: not a readable CSV ({reason}); expected the header {expected!r} and rows"
         ) from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes a surplus field for an index
+        raise BadInputError(
+            f"{name}: rows have more fields than the header, expected {expected!r} rows; correct it"
+        )
     table.columns = table.columns.str.strip()
+    table = table.loc[:, ~table.columns.duplicated()]
     missing = [column for column in columns if column not in table.columns]
     if missing:
         found = ",".join(map(str, table.columns))[:120]
@@ -112,6 +120,6 @@ def _read(content: bytes, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         row = int(empty.to_numpy().argmax())
         raise BadInputError(f"{name}: row {row + 1} has an empty field, expected {expected!r}")
     for column in HELD_OUT_COLUMNS:
-        if table[column].str.fullmatch(r"-?[0-9]{1,18}").all():
+        if table[column].str.fullmatch(_WHOLE).all():
             table[column] = table[column].astype("int64")
     return table

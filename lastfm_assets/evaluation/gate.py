@@ -98,7 +98,7 @@ def popularity_verdict(precision: float, popularity_precision: float) -> Verdict
 
 def best_row(leaderboard: pd.DataFrame) -> pd.Series:
     """The model that is best on validation."""
-    return leaderboard.iloc[int(leaderboard[SELECTION].to_numpy().argmax())]
+    return leaderboard.iloc[int(leaderboard[SELECTION].fillna(-math.inf).to_numpy().argmax())]
 
 
 def popularity_precision(leaderboard: pd.DataFrame) -> float:
@@ -125,6 +125,11 @@ def choose_champion(
         GateRefusedError: a threshold is missed, or the figures are of another model.
     """
     best = best_row(leaderboard)
+    if not math.isfinite(best[SELECTION]):
+        raise GateRefusedError(
+            "no model has a validation figure, as no user has enough artists to put one aside; "
+            "expected users with five artists or more; nothing is published, the last lists stay"
+        )
     name, parameters = str(best[Columns.MODEL]), json.loads(str(best["parameters"]))
     config = model_named(name).Config.model_validate(parameters)
     judged = fingerprint(name, config, seed=int(best["seed"]), data=data)

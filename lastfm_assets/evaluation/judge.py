@@ -11,9 +11,9 @@ from lastfm_assets.evaluation.metrics import hits_in_lists, per_user_table
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.split import pairs_of
 from lastfm_assets.models.popularity import Popularity, PopularityConfig
-from lastfm_assets.models.protocol import Progress, no_progress
 from lastfm_assets.models.ranking import RankedLists, rank
 from lastfm_assets.models.trained import TrainedModel, train
+from lastfm_assets.progress import Progress, no_progress
 from lastfm_assets.vocabulary import PARTS, Columns
 
 CUTOFF: Final = 10

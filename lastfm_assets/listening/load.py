@@ -5,7 +5,7 @@ from pathlib import Path
 from lastfm_assets.listening.clean import CleanTables, RawTables, clean
 from lastfm_assets.listening.parse import empty, parse
 from lastfm_assets.listening.tables import RAW_TABLES
-from lastfm_assets.models.protocol import Progress, no_progress
+from lastfm_assets.progress import Progress, no_progress
 from lastfm_assets.sources.resolve import open_source
 
 

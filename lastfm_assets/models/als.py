@@ -12,7 +12,7 @@ from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.weighting import Weigher
 from lastfm_assets.models.arrays import WeightedConfig, weigher_from_arrays, weigher_to_arrays
 from lastfm_assets.models.factors import Factors
-from lastfm_assets.models.protocol import Progress, no_progress
+from lastfm_assets.progress import Progress, no_progress
 
 
 class AlsConfig(WeightedConfig):

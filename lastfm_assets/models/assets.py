@@ -10,7 +10,6 @@ from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.metadata import (
     OWNERS,
     code_version,
-    fit_metadata,
     key,
     log_progress,
 )
@@ -31,6 +30,17 @@ _SHARED_SOURCES = (
 def model_sources(*names: str) -> list[str]:
     """The files that decide what these models learn."""
     return [*_SHARED_SOURCES, *(f"models/{name}.py" for name in names)]
+
+
+def fit_metadata(model: TrainedModel, seconds: float) -> dict[str, Any]:
+    """What determined a fitted model, and how long the fit took."""
+    return {
+        "model": model.name,
+        "parameters": dg.MetadataValue.json(model.config.model_dump()),
+        "seed": model.seed,
+        "fingerprint": model.fingerprint,
+        "fit_seconds": seconds,
+    }
 
 
 def _launchpad_config(name: str) -> type[dg.Config]:

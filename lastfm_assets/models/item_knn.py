@@ -17,7 +17,7 @@ from lastfm_assets.models.arrays import (
     weigher_from_arrays,
     weigher_to_arrays,
 )
-from lastfm_assets.models.protocol import Progress, no_progress
+from lastfm_assets.progress import Progress, no_progress
 
 _CHUNK: Final = 2048
 """Artists whose similarities are computed at once."""

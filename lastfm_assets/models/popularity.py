@@ -9,7 +9,7 @@ import scipy.sparse as sps
 from pydantic import BaseModel
 
 from lastfm_assets.listening.matrix import ListeningMatrix
-from lastfm_assets.models.protocol import Progress, no_progress
+from lastfm_assets.progress import Progress, no_progress
 
 
 class PopularityConfig(BaseModel, frozen=True, extra="forbid"):

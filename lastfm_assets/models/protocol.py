@@ -1,6 +1,6 @@
 """What every recommender can do."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
@@ -8,13 +8,7 @@ import scipy.sparse as sps
 from pydantic import BaseModel
 
 from lastfm_assets.listening.matrix import ListeningMatrix
-
-Progress = Callable[[int, int], None]
-"""Called with steps done and steps in all, while a model is fitted."""
-
-
-def no_progress(_done: int, _total: int) -> None:
-    """Reports nothing."""
+from lastfm_assets.progress import Progress, no_progress
 
 
 class Recommender(Protocol):

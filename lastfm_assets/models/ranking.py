@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import scipy.sparse as sps
 
-from lastfm_assets.models.protocol import Progress, no_progress
+from lastfm_assets.progress import Progress, no_progress
 
 CHUNK_BYTES: Final = 8 * 2**20
 """Memory for one chunk of scores, small enough to stay in a processor's cache."""

@@ -17,8 +17,9 @@ from lastfm_assets.models.als import Als
 from lastfm_assets.models.item_knn import ItemKnn
 from lastfm_assets.models.lightfm import LightFm
 from lastfm_assets.models.popularity import Popularity
-from lastfm_assets.models.protocol import Progress, Recommender, no_progress
+from lastfm_assets.models.protocol import Recommender
 from lastfm_assets.models.ranking import RankedLists, rank
+from lastfm_assets.progress import Progress, no_progress
 
 MODELS: Final[Mapping[str, type[Recommender]]] = {
     model.name: model for model in (Popularity, ItemKnn, Als, LightFm)
@@ -150,7 +151,8 @@ def from_bytes(content: bytes) -> tuple[TrainedModel, dict[str, Any]]:
     """The inverse of `to_bytes`: the model and what was kept beside it.
 
     Raises:
-        ValueError, KeyError, OSError, zipfile.BadZipFile, BadInputError: not a saved model.
+        EOFError, ValueError, KeyError, OSError, zipfile.BadZipFile, BadInputError: not a saved
+            model.
     """
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}

@@ -9,7 +9,6 @@ from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.metadata import (
     OWNERS,
     code_version,
-    fit_metadata,
     key,
     log_progress,
     table_metadata,
@@ -17,7 +16,7 @@ from lastfm_assets.automation.metadata import (
 from lastfm_assets.errors import GateRefusedError
 from lastfm_assets.evaluation.gate import Champion, require_approved, threshold_now
 from lastfm_assets.listening.matrix import ListeningMatrix
-from lastfm_assets.models.assets import model_sources
+from lastfm_assets.models.assets import fit_metadata, model_sources
 from lastfm_assets.models.trained import MODELS, TrainedModel, model_named, train
 from lastfm_assets.recommendations.lists import similar_artists, top_artists
 from lastfm_assets.recommendations.publishing import require_sound
@@ -88,19 +87,16 @@ def top_artists_table(
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """For every user ten artists they do not play yet, with scores and reasons."""
     matrix = _approved_matrix(champion, interactions, artists, settings)
-    if model.name != champion.model or model.data != matrix.fingerprint:
+    found = (model.name, model.config.model_dump(mode="json"), model.seed, model.data)
+    if found != (champion.model, champion.parameters, champion.seed, matrix.fingerprint):
         raise GateRefusedError(
-            f"the serving model is {model.name} of other plays, expected {champion.model} of those "
-            "at hand; run a whole refresh"
+            f"the serving model is {model.name} of other plays, parameters or seed, expected the "
+            f"champion, {champion.model}, on the plays at hand; run a whole refresh"
         )
     table = top_artists(
         model, matrix, _names(artists), on_progress=log_progress(context, "users ranked")
     )
-    findings = {
-        rule.__name__: rule(table, interactions=interactions, artists=artists)
-        for rule in TOP_ARTISTS_RULES
-    }
-    require_sound("recommendations/top_artists", findings)
+    _require_sound_lists(table, interactions, artists)
     return dg.MaterializeResult(
         value=table,
         metadata=table_metadata(
@@ -164,6 +160,13 @@ def published(
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """What readers see: the lists, once every check on them has passed, replaced in one step."""
     _approved_matrix(champion, interactions, artists, settings)
+    _require_sound_lists(lists, interactions, artists)  # selected alone, it runs before any check
+    others = set(lists[Columns.MODEL]) - {champion.model}
+    if others:
+        raise GateRefusedError(
+            f"recommendations/top_artists is of {', '.join(sorted(others))}, expected the "
+            f"champion, {champion.model}; run a whole refresh"
+        )
     return dg.MaterializeResult(
         value=lists,
         metadata=table_metadata(
@@ -186,6 +189,16 @@ def _approved_matrix(
         min_precision=threshold_now(champion, settings.min_precision),
     )
     return matrix
+
+
+def _require_sound_lists(
+    lists: pd.DataFrame, interactions: pd.DataFrame, artists: pd.DataFrame
+) -> None:
+    findings = {
+        rule.__name__: rule(lists, interactions=interactions, artists=artists)
+        for rule in TOP_ARTISTS_RULES
+    }
+    require_sound("recommendations/top_artists", findings)
 
 
 def _names(artists: pd.DataFrame) -> pd.Series:

@@ -8,9 +8,9 @@ import scipy.sparse as sps
 
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.models.item_knn import ItemKnnConfig, nearest
-from lastfm_assets.models.protocol import Progress, no_progress
 from lastfm_assets.models.ranking import NOBODY, RankedLists, best_columns
 from lastfm_assets.models.trained import TrainedModel
+from lastfm_assets.progress import Progress, no_progress
 from lastfm_assets.vocabulary import SIMILAR_LIST, TOP_LIST, Columns
 
 LENGTH: Final = 10
