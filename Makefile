@@ -34,7 +34,7 @@ lint: $(READY)  ## Style and types
 
 ui: $(READY)  ## The Dagster web UI with its daemon, on 127.0.0.1:3000
 	@DAGSTER_HOME="$$($(BIN)/python -m lastfm_assets.automation.instance)" \
-	  $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+	  PYTHONWARNINGS=ignore::FutureWarning $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 
 benchmark: $(READY)  ## Quality over seeds, time and memory of the chain
 	@$(BIN)/python benchmarks/hetrec.py
