@@ -1,5 +1,6 @@
 # `make run` and `make test` need Python 3.11 to 3.13, make and a C compiler; nothing else.
 PYTHON ?= python3
+PORT ?= 3000
 ENV := .venv
 BIN := $(ENV)/bin
 READY := $(ENV)/ready
@@ -32,9 +33,11 @@ lint: $(READY)  ## Style and types
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary
 
-ui: $(READY)  ## The Dagster web UI with its daemon, on 127.0.0.1:3000
+ui: $(READY)  ## The Dagster web UI with its daemon, on 127.0.0.1:3000 (another: PORT=3001)
+	@$(PYTHON) -c 'import socket; socket.create_server(("127.0.0.1", $(PORT))).close()' 2>/dev/null || \
+	  { echo "error: port $(PORT) is in use; stop what holds it or name another: make ui PORT=3001" >&2; exit 2; }
 	@DAGSTER_HOME="$$($(BIN)/python -m lastfm_assets.automation.instance)" \
-	  PYTHONWARNINGS=ignore::FutureWarning $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+	  PYTHONWARNINGS=ignore::FutureWarning $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
 
 benchmark: $(READY)  ## Quality over seeds, time and memory of the chain
 	@$(BIN)/python benchmarks/hetrec.py
