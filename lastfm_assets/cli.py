@@ -252,6 +252,7 @@ def _progress(what: str) -> Iterator[OnProgress]:
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
+        disable=not sys.stderr.isatty(),  # else it leaves an empty line in a log
     ) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
@@ -261,7 +262,7 @@ def _print_lists(table: pd.DataFrame, source: str, *, as_json: bool) -> None:
     terminal.note_source(source)
     if as_json:
         rows = table[_SHOWN].to_dict("records")
-        readable = sys.stdout.encoding.lower() in {"utf-8", "utf8"}  # else as \\u escapes
+        readable = sys.stdout.encoding.lower() in {"utf-8", "utf8"}  # else escaped
         sys.stdout.write(json.dumps(rows, ensure_ascii=not readable, indent=2) + "\n")
     else:
         terminal.show_table(table[_SHOWN])

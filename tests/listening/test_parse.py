@@ -23,7 +23,7 @@ def facts(table: pd.DataFrame) -> list[tuple[int, str]]:
 class TestLineEnds:
     @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
     @pytest.mark.parametrize("last", [True, False], ids=["ended", "last line without newline"])
-    def test_every_line_end_gives_the_same_table(self, end: str, last: bool) -> None:
+    def test_every_line_end_gives_the_same_table(self, end: str, *, last: bool) -> None:
         text = PLAYS if last else PLAYS.removesuffix("\n")
         table = parsed(text.replace("\n", end))
         pd.testing.assert_frame_equal(table, parsed(PLAYS))
@@ -147,6 +147,10 @@ class TestFields:
     )
     def test_columns_go_by_their_header(self, text: str) -> None:
         pd.testing.assert_frame_equal(parsed(text), parsed(f"{HEADER}\n1\t2\t3\n"))
+
+    def test_a_refused_line_is_kept_whole_whatever_columns_are_needed(self) -> None:
+        table = parsed("extra\tuserID\tmore\tartistID\tweight\nx\t1\ty\t2\tmany\n")
+        assert table["text"].tolist() == ["x\t1\ty\t2\tmany"]
 
     def test_optional_columns_may_lack(self) -> None:
         table = parsed("id\tname\n1\tAir\n", ARTISTS)

@@ -1,0 +1,64 @@
+"""What a person sees of a run on the terminal."""
+
+import logging
+import re
+
+import dagster as dg
+import pytest
+from graph_world import run_in_process
+from pipeline_world import Refreshed
+
+from lastfm_assets.automation.console import one_line_logger
+from lastfm_assets.settings import Settings
+
+ASSET_LINE = re.compile(r" +\d+\.\d s  (\w+/\w+|raw_files|cleaned)")
+
+
+@pytest.fixture
+def logger() -> logging.Logger:
+    made = one_line_logger(dg.build_init_logger_context())
+    assert isinstance(made, logging.Logger)
+    return made
+
+
+class TestARefresh:
+    def test_says_one_line_a_step_and_nothing_that_a_person_cannot_use(
+        self, refreshed: Refreshed
+    ) -> None:
+        lines = refreshed.ran.err.splitlines()
+        steps = [line for line in lines if ASSET_LINE.fullmatch(line)]
+        source, champion, done, warning = (line for line in lines if line not in steps)
+        assert 15 < len(steps) < 30
+        assert source == "    source: the bundled sample (sample)"
+        assert champion.startswith("    champion: ")
+        assert re.fullmatch(r"done in \d+ s", done)
+        assert warning.startswith("WARNING: made from the bundled, invented sample")
+
+    def test_shows_no_warning_of_any_library(self, refreshed: Refreshed) -> None:
+        assert re.findall(r"\w+Warning", refreshed.ran.err) == []
+
+    def test_that_fails_says_why_without_a_line_for_each_step_behind(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: object
+    ) -> None:
+        settings = Settings(source="/no/such/folder", store=f"{tmp_path}/store")
+        run_in_process(settings, run_config={"loggers": {"console": {}}})
+        assert capsys.readouterr().err == ""
+
+
+class TestALine:
+    def test_is_indented(self, logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+        logger.info("10 of 20")
+        assert capsys.readouterr().err == "    10 of 20\n"
+
+    def test_is_marked_where_it_warns(
+        self, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        logger.warning("look here")
+        assert capsys.readouterr().err == "  ! look here\n"
+
+    def test_is_left_out_where_only_developers_want_it(
+        self, logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        logger.debug("x")
+        logger.error("Dependencies for step x failed: ['y']. Not executing.")
+        assert capsys.readouterr().err == ""

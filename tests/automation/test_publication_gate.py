@@ -1,0 +1,363 @@
+"""Nothing that misses a threshold, or has no evidence, reaches the readers; the old lists stay."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pytest
+from graph_world import run_checks
+from pipeline_world import Command, Snapshot, almost_the_sample, reader_files, snapshot
+
+from lastfm_assets.automation.refresh import Outcome, run_refresh
+from lastfm_assets.evaluation.gate import Champion
+from lastfm_assets.io import Store
+from lastfm_assets.settings import Settings
+
+TOP = ("recommendations", "top_artists")
+SIMILAR = ("recommendations", "similar_artists")
+BOARD = ("evaluation", "leaderboard")
+CHAMPION = ("evaluation", "champion")
+GUARDED = [
+    "recommendations/serving_model",
+    "recommendations/top_artists",
+    "recommendations/similar_artists",
+    "recommendations/published",
+]
+"""Every asset that readers see, or that is made for them."""
+
+
+def refresh(store: Path, *select: str, **settings: Any) -> Outcome:
+    """As `lastfm-assets refresh --select`, in this process."""
+    chosen = {"source": "sample", "store": str(store)} | settings
+    return run_refresh(Settings.model_validate(chosen), select)
+
+
+def assert_refused(outcome: Outcome, said: str, before: Snapshot, store: Path) -> None:
+    """A refused run: exit code 1, one line that says why, and every reader's file as before."""
+    assert outcome.exit_code == 1, outcome
+    assert said in outcome.message
+    assert outcome.message.isprintable()
+    assert reader_files(store) == before
+
+
+def rewrite(store: Path, key: tuple[str, str], change: Callable[[Any], Any], kind: type) -> None:
+    """Replaces a stored value by a changed one, as somebody with access to the store could."""
+    opened = Store(str(store))
+    value, stamp = opened.read_with_stamp(key, kind)
+    opened.write(key, change(value), source=stamp.source)
+
+
+class TestAThresholdThatIsNotReached:
+    def test_fails_the_refresh_in_one_line_and_leaves_the_lists(
+        self, command: Command, store: Path
+    ) -> None:
+        before = reader_files(store)
+        ran = command("refresh", "--source", "sample", store=store, LASTFM_MIN_PRECISION="0.9")
+        assert ran.code == 1
+        assert ran.out == ""
+        assert ran.last_line.startswith(
+            "error: check best_model_reaches_min_precision on evaluation/leaderboard did not pass"
+        )
+        assert "threshold 0.9" in ran.last_line
+        assert ran.last_line.endswith("nothing is published, the last lists stay")
+        assert "Traceback" not in ran.err
+        assert ran.err.count("error: ") == 1
+        assert reader_files(store) == before
+
+    def test_leaves_nothing_to_read_in_a_new_store(self, tmp_path: Path, store: Path) -> None:
+        (store / "recommendations").rename(tmp_path / "gone")
+        outcome = refresh(store, "evaluation/leaderboard+", min_precision=0.9)
+        assert outcome.exit_code == 1
+        assert not (store / "recommendations").exists()
+
+    @pytest.mark.parametrize("asset", ["evaluation/champion", *GUARDED])
+    def test_refuses_each_asset_alone(self, store: Path, asset: str) -> None:
+        """Dagster runs an asset that is selected alone whatever the checks before it said."""
+        before = reader_files(store)
+        outcome = refresh(store, asset, min_precision=0.9)
+        assert_refused(outcome, "held-out precision@10 is", before, store)
+        assert "expected at least 0.9000" in outcome.message
+
+    def test_lets_the_lists_through_once_it_is_reached(self, store: Path) -> None:
+        """The twin of the refusals above: they do not refuse whatever comes."""
+        before = snapshot(store)
+        for file in (store / "recommendations").iterdir():
+            file.unlink()
+        assert refresh(store, *GUARDED, min_precision=0.05).exit_code == 0
+        assert snapshot(store) == before
+
+
+class TestAChampionWithoutEvidence:
+    TAMPERED: ClassVar = {
+        "its precision is lower": ({"precision": 0.1}, "held-out precision@10 is 0.1000"),
+        "its threshold is higher": ({"min_precision": 0.5}, "expected at least 0.5000"),
+        "popularity is as good": ({"popularity_precision": 0.25}, "times that of popularity"),
+        "popularity is not known": ({"popularity_precision": 0.0}, "times that of popularity"),
+        "it was judged on other pairs": ({"pairs": "0" * 64}, "judged on other plays"),
+    }
+
+    @pytest.mark.parametrize("asset", GUARDED)
+    @pytest.mark.parametrize("how", TAMPERED)
+    def test_is_refused(self, store: Path, how: str, asset: str) -> None:
+        change, said = self.TAMPERED[how]
+        rewrite(store, CHAMPION, lambda found: found.model_copy(update=change), Champion)
+        before = reader_files(store)
+        assert_refused(refresh(store, asset), said, before, store)
+
+    def test_is_refused_where_its_precision_is_not_a_number(self, store: Path) -> None:
+        path = store / "evaluation" / "champion.json"
+        record = json.loads(path.read_text())
+        record["champion"]["precision"] = float("nan")
+        path.write_text(json.dumps(record))
+        before = reader_files(store)
+        assert_refused(refresh(store, "recommendations/published"), "precision", before, store)
+
+    OTHERS: ClassVar = {
+        "model": lambda _: {"model": "als"},
+        "seed": lambda found: {"seed": found.seed + 1},
+        "parameter": lambda found: {"parameters": {**found.parameters, "shrink": 12.5}},
+    }
+
+    @pytest.mark.parametrize("other", OTHERS)
+    def test_is_refused_where_the_serving_model_is_another(self, store: Path, other: str) -> None:
+        """A figure is evidence for exactly one model, with its parameters and its seed."""
+
+        def changed(found: Champion) -> Champion:
+            return found.model_copy(update=self.OTHERS[other](found))
+
+        rewrite(store, CHAMPION, changed, Champion)
+        before = reader_files(store)
+        outcome = refresh(store, "recommendations/top_artists")
+        assert_refused(outcome, "the serving model is item_knn", before, store)
+
+
+class TestPlaysThatChangeUnderAChampion:
+    @pytest.fixture
+    def moved_on(self, store: Path, tmp_path: Path) -> Path:
+        """A store whose plays are newer than its champion."""
+        own = almost_the_sample(tmp_path / "own")
+        outcome = refresh(store, "raw", "listening/interactions", source=str(own))
+        assert outcome.exit_code == 0, outcome
+        return store
+
+    @pytest.mark.parametrize("asset", GUARDED)
+    def test_make_every_list_wait_for_a_new_one(self, moved_on: Path, asset: str) -> None:
+        before = reader_files(moved_on)
+        outcome = refresh(moved_on, asset)
+        assert_refused(outcome, "judged on other plays", before, moved_on)
+
+    def test_make_the_old_figures_worthless(self, store: Path) -> None:
+        """Another seed: another split and matrix, but the figures are of the old ones."""
+        for asset in ("listening/split", "listening/weighted_matrix"):
+            assert refresh(store, asset, seed=1).exit_code == 0
+        before = reader_files(store)
+        outcome = refresh(store, "evaluation/champion", seed=1)
+        assert_refused(outcome, "of another model or of older data", before, store)
+
+    def test_make_figures_of_two_sources_worthless(self, store: Path) -> None:
+        board = Store(str(store)).read(BOARD, pd.DataFrame)
+        Store(str(store)).write(BOARD, board, source="custom+sample")
+        before = reader_files(store)
+        outcome = refresh(store, "evaluation/champion")
+        assert_refused(outcome, "several sources (custom+sample)", before, store)
+
+    def test_pass_after_a_whole_refresh(self, moved_on: Path, tmp_path: Path) -> None:
+        before = reader_files(moved_on)
+        outcome = refresh(moved_on, source=str(tmp_path / "own"))
+        assert outcome.exit_code == 0, outcome
+        assert reader_files(moved_on) != before
+        published = Store(str(moved_on)).source_of(("recommendations", "published"), pd.DataFrame)
+        assert published == "custom"
+
+
+def popular(board: pd.DataFrame) -> pd.DataFrame:
+    """A leaderboard on which popularity is three quarters as good as the best."""
+    column = "held_out_precision@10"
+    best = board[column].max()
+    return board.assign(**{column: board[column].mask(board["model"] == "popularity", 0.75 * best)})
+
+
+def without_popularity(board: pd.DataFrame) -> pd.DataFrame:
+    return board[board["model"] != "popularity"].reset_index(drop=True)
+
+
+def unknown(board: pd.DataFrame) -> pd.DataFrame:
+    return board.assign(**{"held_out_precision@10": np.nan})
+
+
+class TestTheGateChecks:
+    def verdicts(self, store: Path) -> dict[str, dg.AssetCheckEvaluation]:
+        evaluations = run_checks(store, BOARD).get_asset_check_evaluations()
+        return {evaluation.check_name: evaluation for evaluation in evaluations}
+
+    def test_pass_with_their_margin(self, store: Path) -> None:
+        results = self.verdicts(store)
+        assert set(results) == {
+            "best_model_reaches_min_precision",
+            "best_model_is_twice_popularity",
+        }
+        for result in results.values():
+            assert result.passed
+            assert set(result.metadata) == {"actual", "threshold", "margin", "model"}
+        popularity = results["best_model_is_twice_popularity"].metadata
+        assert popularity["threshold"].value == 2.0
+        assert popularity["actual"].value > 2.0
+
+    def test_judge_the_model_that_is_best_on_validation(self, store: Path) -> None:
+        """Held-out figures never choose: als is better there, but not on validation."""
+        board = Store(str(store)).read(BOARD, pd.DataFrame).set_index("model")
+        best = board["validation_ndcg@10"].idxmax()
+        said = self.verdicts(store)["best_model_reaches_min_precision"].metadata
+        assert said["model"].value == best
+        assert said["actual"].value == board.loc[best, "held_out_precision@10"]
+
+    @pytest.mark.parametrize(
+        ("change", "broken"),
+        [
+            (popular, {"best_model_is_twice_popularity"}),
+            (without_popularity, {"best_model_is_twice_popularity"}),
+            (
+                unknown,
+                {"best_model_reaches_min_precision", "best_model_is_twice_popularity"},
+            ),
+        ],
+    )
+    def test_fail_where_a_figure_does_not_reach(
+        self, store: Path, change: Callable[[pd.DataFrame], pd.DataFrame], broken: set[str]
+    ) -> None:
+        rewrite(store, BOARD, change, pd.DataFrame)
+        results = self.verdicts(store)
+        assert {name for name, result in results.items() if not result.passed} == broken
+
+    @pytest.mark.parametrize("change", [popular, without_popularity, unknown])
+    def test_stop_what_comes_after_in_the_same_run(
+        self, store: Path, change: Callable[[pd.DataFrame], pd.DataFrame]
+    ) -> None:
+        rewrite(store, BOARD, change, pd.DataFrame)
+        before = reader_files(store)
+        run = run_checks(store, BOARD, then=["evaluation/champion"])
+        assert not run.success
+        assert [event for event in run.all_events if event.step_key == "evaluation__champion"] == []
+        assert reader_files(store) == before
+
+    @pytest.mark.parametrize("change", [popular, without_popularity, unknown])
+    def test_are_repeated_by_the_champion(
+        self, store: Path, change: Callable[[pd.DataFrame], pd.DataFrame]
+    ) -> None:
+        rewrite(store, BOARD, change, pd.DataFrame)
+        before = reader_files(store)
+        assert_refused(refresh(store, "evaluation/champion"), "precision@10 is", before, store)
+
+
+def shorter(lists: pd.DataFrame) -> pd.DataFrame:
+    return lists.iloc[:-1]
+
+
+def doubled(lists: pd.DataFrame) -> pd.DataFrame:
+    same = lists[["artist_id", "artist_name"]].where(lists["rank"] != 2).ffill()
+    return lists.assign(artist_id=same["artist_id"].astype("int64"), artist_name=same.iloc[:, 1])
+
+
+def misnamed(lists: pd.DataFrame) -> pd.DataFrame:
+    return lists.assign(artist_name=lists["artist_name"].mask(lists.index == 3, "Somebody else"))
+
+
+def upside_down(lists: pd.DataFrame) -> pd.DataFrame:
+    return lists.assign(score=1.0 - lists["score"])
+
+
+def misplaced(lists: pd.DataFrame) -> pd.DataFrame:
+    return lists.assign(rank=lists["rank"] - 1)
+
+
+def without_reasons(lists: pd.DataFrame) -> pd.DataFrame:
+    return lists.drop(columns="because")
+
+
+BREAKS = {
+    "every_user_has_ten": shorter,
+    "no_artist_twice": doubled,
+    "artists_are_known": misnamed,
+    "scores_do_not_rise": upside_down,
+    "ranks_run_from_one": misplaced,
+    "table_is_whole": without_reasons,
+}
+
+
+def of_played(store: Path) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Lists whose last artist is one that the user plays."""
+    opened = Store(str(store))
+    plays = opened.read(("listening", "interactions"), pd.DataFrame)
+    names = opened.read(("listening", "artists"), pd.DataFrame).set_index("artist_id")
+
+    def change(lists: pd.DataFrame) -> pd.DataFrame:
+        first = lists["user_id"].map(plays.groupby("user_id")["artist_id"].first())
+        artist = lists["artist_id"].mask(lists["rank"] == 10, first)
+        return lists.assign(
+            artist_id=artist, artist_name=artist.map(names["artist_name"]).astype("str")
+        )
+
+    return change
+
+
+class TestBrokenLists:
+    def test_fail_where_they_name_played_artists(self, store: Path) -> None:
+        rewrite(store, TOP, of_played(store), pd.DataFrame)
+        run = run_checks(store, TOP)
+        failed = [check for check in run.get_asset_check_evaluations() if not check.passed]
+        assert [check.check_name for check in failed] == ["none_already_played"]
+        assert failed[0].metadata["already_played"].value == 300
+
+    def test_pass_where_they_are_whole(self, store: Path) -> None:
+        run = run_checks(store, TOP)
+        assert run.success
+        assert len(run.get_asset_check_evaluations()) == 7
+
+    @pytest.mark.parametrize("rule", BREAKS)
+    def test_fail_their_check_and_are_not_published(self, store: Path, rule: str) -> None:
+        rewrite(store, TOP, BREAKS[rule], pd.DataFrame)
+        before = reader_files(store)
+        run = run_checks(store, TOP, then=["recommendations/published"])
+        assert not run.success
+        failed = [check for check in run.get_asset_check_evaluations() if not check.passed]
+        assert rule in {check.check_name for check in failed}
+        assert [e for e in run.all_events if e.step_key == "recommendations__published"] == []
+        assert reader_files(store) == before
+
+    @pytest.mark.parametrize("rule", BREAKS)
+    def test_are_not_published_without_their_checks(self, store: Path, rule: str) -> None:
+        """Dagster runs an asset that is selected alone, without the checks before it."""
+        rewrite(store, TOP, BREAKS[rule], pd.DataFrame)
+        before = reader_files(store)
+        outcome = refresh(store, "recommendations/published")
+        assert_refused(outcome, "recommendations/top_artists breaks", before, store)
+        assert rule in outcome.message
+
+    def test_are_not_published_where_they_are_of_another_model(self, store: Path) -> None:
+        rewrite(store, TOP, lambda lists: lists.assign(model="popularity"), pd.DataFrame)
+        before = reader_files(store)
+        outcome = refresh(store, "recommendations/published")
+        assert_refused(outcome, "popularity", before, store)
+
+    def test_of_similar_artists_fail_their_check(self, store: Path) -> None:
+        def own_relative(similar: pd.DataFrame) -> pd.DataFrame:
+            return similar.assign(artist_id=similar["to_artist_id"])
+
+        rewrite(store, SIMILAR, own_relative, pd.DataFrame)
+        before = reader_files(store)
+        run = run_checks(store, SIMILAR, then=["recommendations/published"])
+        assert not run.success
+        failed = {c.check_name for c in run.get_asset_check_evaluations() if not c.passed}
+        assert failed == {"no_relative_twice"}
+        assert reader_files(store) == before
+
+    def test_that_were_changed_after_publication_are_noticed(self, store: Path) -> None:
+        published = ("recommendations", "published")
+        rewrite(store, published, upside_down, pd.DataFrame)
+        run = run_checks(store, published)
+        failed = [check for check in run.get_asset_check_evaluations() if not check.passed]
+        assert [check.check_name for check in failed] == ["readers_see_what_was_checked"]

@@ -1,0 +1,44 @@
+"""What every test shares: an environment of its own, and stores made by the real command."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from pipeline_world import Command, Ran, Refreshed, run_command
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No setting of whoever runs the tests reaches them, and none of their files is touched."""
+    for name in list(os.environ):
+        if name.startswith(("LASTFM_", "DAGSTER_")):
+            monkeypatch.delenv(name)
+    base = tmp_path_factory.getbasetemp()
+    monkeypatch.setenv("DAGSTER_HOME", str(base / "dagster_home"))
+    monkeypatch.setenv("LASTFM_STORE", str(base / "no_store"))
+
+
+@pytest.fixture(scope="session")
+def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Refreshed:
+    """A store made once from the sample; tests that change it take `store`."""
+    folder = tmp_path_factory.mktemp("refreshed")
+    ran = run_command("refresh", "--source", "sample", home=folder / "home", store=folder / "store")
+    assert ran.code == 0, ran.err
+    return Refreshed(folder / "store", folder / "home", ran)
+
+
+@pytest.fixture
+def store(refreshed: Refreshed, tmp_path: Path) -> Path:
+    """A copy of the refreshed store, to change."""
+    return Path(shutil.copytree(refreshed.store, tmp_path / "store"))
+
+
+@pytest.fixture
+def command(refreshed: Refreshed, tmp_path: Path) -> Command:
+    """Runs the real command, over the refreshed store unless another is handed in."""
+
+    def run(*arguments: str, store: Path = refreshed.store, **environment: str) -> Ran:
+        return run_command(*arguments, home=tmp_path / "home", store=store, **environment)
+
+    return run

@@ -1,0 +1,251 @@
+"""Models are judged on pairs they have not seen, over users whoever they are."""
+
+from math import isclose
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from evaluation_worlds import (
+    Memoriser,
+    NoParameter,
+    World,
+    pairs,
+    planted,
+    slow_metrics,
+    world,
+    world_of,
+)
+
+from lastfm_assets.evaluation.judge import evaluate_parts, judge
+from lastfm_assets.evaluation.metrics import means
+from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.split import pairs_of, split
+from lastfm_assets.models import trained
+from lastfm_assets.models.trained import TrainedModel, train
+
+HETREC = Path(__file__).parents[3] / "shared" / "data" / "hetrec2011-lastfm-2k"
+ARTISTS = np.array([10, 20, 30, 40, 50])
+
+
+@pytest.fixture
+def matrix() -> ListeningMatrix:
+    """Users 1, 2 and 3; artist 20 is the most popular, then 10 and 30, then 40 and 50."""
+    played = pairs((1, 10), (1, 20), (2, 20), (2, 30), (3, 20), (3, 10), (3, 30))
+    return ListeningMatrix.from_pairs(played, ARTISTS)
+
+
+@pytest.fixture
+def rising(matrix: ListeningMatrix) -> TrainedModel:
+    """Prefers artists with larger ids."""
+    return planted(matrix, np.tile(np.arange(5.0), (3, 1)))
+
+
+class TestJudge:
+    def test_known_users_are_ranked_without_what_they_play(
+        self, rising: TrainedModel, matrix: ListeningMatrix
+    ) -> None:
+        # lists: user 1 gets 50, 40, 30; user 2 gets 50, 40, 10
+        found = judge(rising, matrix, pairs((1, 30), (2, 50), (2, 20)), cutoffs=[1, 3]).per_user
+        assert found["user_id"].tolist() == [1, 2]
+        assert found["precision@1"].tolist() == [0, 1]
+        assert found["precision@3"].tolist() == pytest.approx([1 / 3, 1 / 3])
+        assert found["recall@3"].tolist() == [1, 1 / 2]
+
+    def test_played_artists_can_be_asked_back(
+        self, rising: TrainedModel, matrix: ListeningMatrix
+    ) -> None:
+        found = judge(
+            rising, matrix, pairs((1, 10), (1, 20)), cutoffs=[4], leave_out_played=False
+        ).per_user
+        assert found["recall@4"].tolist() == [1 / 2]
+        assert judge(rising, matrix, pairs((1, 10)), cutoffs=[4]).per_user["recall@4"][0] == 0
+
+    def test_an_unknown_user_gets_what_most_users_play(
+        self, rising: TrainedModel, matrix: ListeningMatrix
+    ) -> None:
+        held_out = pairs((0, 20), (2, 50), (9, 10), (9, 50))
+        found = judge(rising, matrix, held_out, cutoffs=[1, 2]).per_user
+        assert found["user_id"].tolist() == [0, 2, 9]
+        assert found["precision@1"].tolist() == [1, 1, 0]
+        assert found["precision@2"].tolist() == [1 / 2, 1 / 2, 1 / 2]
+
+    def test_nobody_known_is_judged_on_popularity_alone(
+        self, rising: TrainedModel, matrix: ListeningMatrix
+    ) -> None:
+        found = judge(rising, matrix, pairs((8, 20), (9, 40)), cutoffs=[1]).per_user
+        assert found["precision@1"].tolist() == [1, 0]
+
+    def test_an_artist_outside_the_catalogue_counts_as_missed(
+        self, rising: TrainedModel, matrix: ListeningMatrix
+    ) -> None:
+        found = judge(rising, matrix, pairs((1, 50), (1, 99), (1, 15)), cutoffs=[1]).per_user
+        assert found["precision@1"].tolist() == [1]
+        assert found["recall@1"].tolist() == [1 / 3]
+
+    def test_a_pair_that_stands_twice_counts_once(
+        self, rising: TrainedModel, matrix: ListeningMatrix
+    ) -> None:
+        found = judge(rising, matrix, pairs((1, 50), (1, 50)), cutoffs=[1]).per_user
+        assert found["recall@1"].tolist() == [1]
+
+    def test_nothing_held_out_judges_nobody(
+        self, rising: TrainedModel, matrix: ListeningMatrix
+    ) -> None:
+        found = judge(rising, matrix, pairs().astype("int64"), cutoffs=[1])
+        assert len(found.per_user) == 0
+        assert found.rank_seconds >= 0
+
+    def test_a_whole_judgement_agrees_with_brute_force(self) -> None:
+        sample = world("sample")
+        model = train("item_knn", sample.matrix, seed=0)
+        found = judge(model, sample.matrix, sample.held_out, cutoffs=[10]).per_user
+        scores = model.recommender.scores(np.arange(len(sample.matrix.user_ids)))
+        played = sample.matrix.plays.toarray() > 0
+        wanted = sample.held_out.groupby("user_id")["artist_id"].agg(set)
+        assert found["user_id"].tolist() == list(wanted.index)
+        for row in found.itertuples(index=False):
+            place = int(sample.matrix.rows_of(np.array([row.user_id]))[0])
+            columns = [c for c in range(scores.shape[1]) if not played[place, c]]
+            columns.sort(key=lambda c, place=place: (-scores[place, c], c))
+            listed = sample.matrix.artist_ids[columns[:10]].tolist()
+            expected = slow_metrics(listed, wanted[row.user_id], 10)
+            assert list(row)[1:] == pytest.approx(list(expected.values()))
+
+
+class TestEvaluateParts:
+    def test_validation_comes_from_a_model_that_has_not_seen_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # what it was fitted on comes first, so a model that had seen validation would be perfect
+        monkeypatch.setattr(trained, "MODELS", {**trained.MODELS, "memoriser": Memoriser})
+        monkeypatch.setattr(Memoriser, "seen", [])
+        sample = world("sample")
+        model = train("memoriser", sample.matrix, NoParameter(), seed=0)
+        found = evaluate_parts(model, sample.matrix, sample.split_pairs)
+        recall = found.groupby("part", observed=True)["recall@10"].mean()
+        assert recall["validation"] < 0.1
+        assert recall["held_out"] < 0.1
+        assert found.groupby("part", observed=True)["precision@10"].mean()["train"] > 0.9
+        whole, probe = Memoriser.seen
+        assert whole.fingerprint == sample.matrix.fingerprint
+        train_pairs = pairs_of(sample.split_pairs, "train")
+        expected = ListeningMatrix.from_pairs(train_pairs, sample.matrix.artist_ids)
+        assert probe.fingerprint == expected.fingerprint
+
+    def test_each_part_is_judged_as_it_would_be_alone(self) -> None:
+        sample = world("sample")
+        config = trained.MODELS["als"].Config(factors=8)
+        model = train("als", sample.matrix, config, seed=5)
+        found = evaluate_parts(model, sample.matrix, sample.split_pairs)
+        train_matrix = ListeningMatrix.from_pairs(
+            pairs_of(sample.split_pairs, "train"), sample.matrix.artist_ids
+        )
+        probe = train("als", train_matrix, config, seed=5)
+        seen = pairs_of(sample.split_pairs, "train", "validation")
+        expected = {
+            "validation": judge(
+                probe, train_matrix, pairs_of(sample.split_pairs, "validation"), cutoffs=[10]
+            ),
+            "held_out": judge(model, sample.matrix, sample.held_out, cutoffs=[10]),
+            "train": judge(model, sample.matrix, seen, cutoffs=[10], leave_out_played=False),
+        }
+        for part, judgement in expected.items():
+            rows = found[found["part"] == part].drop(columns="part").reset_index(drop=True)
+            pd.testing.assert_frame_equal(rows, judgement.per_user)
+
+    def test_users_of_each_part_are_those_with_a_pair_in_it(self) -> None:
+        sample = world("sample")
+        model = train("popularity", sample.matrix, seed=0)
+        found = evaluate_parts(model, sample.matrix, sample.split_pairs)
+        assert list(found["part"].cat.categories) == ["train", "validation", "held_out"]
+        for part in ("train", "validation", "held_out"):
+            parts = ("train", "validation") if part == "train" else (part,)
+            users = np.unique(pairs_of(sample.split_pairs, *parts)["user_id"])
+            assert found.loc[found["part"] == part, "user_id"].tolist() == users.tolist()
+
+    def test_a_source_of_small_users_has_no_validation_and_does_not_break(self) -> None:
+        few = pairs((1, 10), (1, 20), (1, 30), (2, 20), (2, 30), (2, 40), (3, 10), (3, 40))
+        dealt = split(few, seed=0)
+        matrix = ListeningMatrix.from_pairs(pairs_of(dealt, "train", "validation"), ARTISTS)
+        model = train("item_knn", matrix, seed=0)
+        found = evaluate_parts(model, matrix, dealt)
+        assert set(found["part"]) == {"train", "held_out"}
+
+
+def precision(model: str, world: World) -> float:
+    fitted = train(model, world.matrix, seed=0)
+    judged = judge(fitted, world.matrix, world.held_out, cutoffs=[10])
+    return means(judged.per_user)["precision@10"]
+
+
+class TestNoLeak:
+    @pytest.mark.parametrize("model", ["als", "item_knn"])
+    def test_without_a_pattern_a_model_is_no_better_than_popularity(self, model: str) -> None:
+        # artists dealt anew among all pairs: how many listeners each has stays, who they are not
+        sample = world("sample")
+        interactions = sample.tables.interactions
+        rng = np.random.default_rng(2)
+        dealt = interactions.assign(artist_id=rng.permutation(interactions["artist_id"]))
+        shuffled = world_of(
+            dealt.drop_duplicates(["user_id", "artist_id"]).sort_values(["user_id", "artist_id"]),
+            sample.tables,
+        )
+        assert precision(model, shuffled) < 1.2 * precision("popularity", shuffled)
+        assert precision(model, shuffled) < 0.4 * precision(model, sample)
+
+    @pytest.mark.parametrize("model", ["als", "item_knn"])
+    def test_with_held_out_artists_renamed_a_model_falls_to_chance(self, model: str) -> None:
+        sample = world("sample")
+        n_artists = len(sample.matrix.artist_ids)
+        rng = np.random.default_rng(3)
+        renamed = dict(
+            zip(sample.matrix.artist_ids, rng.permutation(sample.matrix.artist_ids), strict=True)
+        )
+        held_out = sample.held_out.assign(artist_id=sample.held_out["artist_id"].map(renamed))
+        judged = judge(train(model, sample.matrix, seed=0), sample.matrix, held_out, cutoffs=[10])
+        chance = len(held_out) / held_out["user_id"].nunique() / n_artists
+        assert means(judged.per_user)["precision@10"] < 3 * chance
+
+
+SAMPLE_BANDS = {
+    "als": (0.28, 0.33),
+    "item_knn": (0.27, 0.33),
+    "lightfm": (0.26, 0.32),
+    "popularity": (0.07, 0.12),
+}
+HETREC_BANDS = {
+    "als": (0.195, 0.215),
+    "item_knn": (0.175, 0.20),
+    "lightfm": (0.17, 0.20),
+    "popularity": (0.06, 0.08),
+}
+
+
+@pytest.mark.parametrize(("model", "band"), SAMPLE_BANDS.items(), ids=str)
+def test_held_out_precision_on_the_sample_lies_in_its_band(
+    model: str, band: tuple[float, float]
+) -> None:
+    # a jump is as suspicious as a drop
+    assert band[0] < precision(model, world("sample")) < band[1]
+
+
+@pytest.mark.skipif(not HETREC.is_dir(), reason=f"the HetRec files are not at {HETREC}")
+@pytest.mark.parametrize(("model", "band"), HETREC_BANDS.items(), ids=str)
+def test_held_out_precision_on_hetrec_lies_in_its_band(
+    model: str, band: tuple[float, float]
+) -> None:
+    assert band[0] < precision(model, world(str(HETREC))) < band[1]
+
+
+def test_the_popularity_figure_is_a_hand_count() -> None:
+    sample = world("sample")
+    listeners = pairs_of(sample.split_pairs, "train", "validation")["artist_id"].value_counts()
+    order = sorted(listeners.index, key=lambda artist: (-listeners[artist], artist))
+    seen = pairs_of(sample.split_pairs, "train", "validation").groupby("user_id")["artist_id"]
+    played = seen.agg(set)
+    hits = []
+    for user, wanted in sample.held_out.groupby("user_id")["artist_id"].agg(set).items():
+        listed = [artist for artist in order if artist not in played[user]][:10]
+        hits.append(len(wanted & set(listed)) / 10)
+    assert isclose(precision("popularity", sample), float(np.mean(hits)))
