@@ -50,11 +50,13 @@ def _check_line(evaluation: dg.AssetCheckEvaluation) -> str | None:
     """A check that did not pass, with its figures; those that pass stay silent."""
     if evaluation.passed:
         return None
-    facts = ", ".join(
-        f"{name} {_short(value.value)}" for name, value in evaluation.metadata.items()
-    )
     asset = evaluation.asset_key.to_user_string()
-    return f"  ! check {evaluation.check_name} on {asset} did not pass: {facts}"
+    return f"  ! check {evaluation.check_name} on {asset} did not pass: {shown_facts(evaluation)}"
+
+
+def shown_facts(evaluation: dg.AssetCheckEvaluation) -> str:
+    """A check's figures, for one line."""
+    return ", ".join(f"{name} {_short(value.value)}" for name, value in evaluation.metadata.items())
 
 
 def _short(value: Any) -> str:

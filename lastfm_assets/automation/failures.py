@@ -12,7 +12,6 @@ from lastfm_assets.errors import LastfmAssetsError, SourceUnavailableError
 
 EXIT_CODE: Final = "exit_code"
 """Metadata of a failure that the command line turns into its own exit code."""
-NETWORK_RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from lastfm_assets.automation.console import shown_facts
 from lastfm_assets.automation.failures import EXIT_CODE
 from lastfm_assets.automation.instance import prepare_home
 from lastfm_assets.automation.jobs import REFRESH
@@ -100,7 +101,7 @@ def _failure(events: Sequence[dg.DagsterEvent]) -> tuple[int, str]:
     ]
     failed = [check for check in checks if not check.passed]
     if failed:
-        facts = ", ".join(f"{name} {value.value}" for name, value in failed[0].metadata.items())
+        facts = shown_facts(failed[0])
         asset = failed[0].asset_key.to_user_string()
         return 1, (
             f"check {failed[0].check_name} on {asset} did not pass ({facts}); nothing is "

@@ -50,7 +50,12 @@ def judge(
 
     Returns:
         Metrics per user. `held_out` is looked at only after ranking, but for whom to rank.
+
+    Raises:
+        ValueError: the model was fitted on another matrix.
     """
+    if model.data != matrix.fingerprint:
+        raise ValueError(f"{model.name} was not fitted on this matrix: its rows are other users")
     pairs = held_out[[Columns.USER, Columns.ARTIST]].drop_duplicates()
     users = np.unique(pairs[Columns.USER].to_numpy(np.int64))
     started = time.perf_counter()

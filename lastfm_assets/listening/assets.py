@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from lastfm_assets.automation.failures import NETWORK_RETRIES, fails_clearly
+from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.metadata import (
     OWNERS,
     code_version,
@@ -64,7 +64,6 @@ def _scheduled(context: dg.AssetExecutionContext) -> bool:
         )
         for name, description in _RAW.items()
     },
-    retry_policy=NETWORK_RETRIES,
 )
 @fails_clearly
 def raw_files(

@@ -38,7 +38,9 @@ class ListeningMatrix:
         for ids in (self.user_ids, self.artist_ids):
             if np.any(np.diff(ids) <= 0):
                 raise ValueError("ids must rise strictly")
-        if len(self.weights) != self.plays.nnz:
+        if len(self.weights) not in (0, self.plays.nnz):
+            raise ValueError(f"{len(self.weights)} weights for {self.plays.nnz} stored pairs")
+        if not len(self.weights):
             weigher = Weigher.fit(self.plays, self.weighting)
             object.__setattr__(self, "weights", weigher.weights(self.plays))
 
@@ -56,10 +58,15 @@ class ListeningMatrix:
 
         Returns:
             The matrix whose users are those of `pairs`.
+
+        Raises:
+            ValueError: an artist is not in the catalogue.
         """
         user_ids = np.unique(pairs[Columns.USER].to_numpy(np.int64))
         rows = np.searchsorted(user_ids, pairs[Columns.USER].to_numpy())
-        columns = np.searchsorted(artist_ids, pairs[Columns.ARTIST].to_numpy())
+        columns = _positions(np.asarray(artist_ids), pairs[Columns.ARTIST].to_numpy())
+        if (columns < 0).any():
+            raise ValueError(f"{(columns < 0).sum()} pairs name artists outside the catalogue")
         counts = pairs[Columns.PLAYS].to_numpy(np.float32)
         shape = (len(user_ids), len(artist_ids))
         plays = sps.coo_array((counts, (rows, columns)), shape=shape).tocsr()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from lastfm_assets.automation.failures import EXIT_CODE, NETWORK_RETRIES, fails_clearly
+from lastfm_assets.automation.failures import EXIT_CODE, fails_clearly
 from lastfm_assets.errors import (
     BadInputError,
     GateRefusedError,
@@ -71,8 +71,3 @@ def test_values_and_signatures_pass_through() -> None:
     assert wrapped(1, two="x") == "1x"
     assert inspect.signature(wrapped) == inspect.signature(compute)
     assert wrapped.__doc__ == "Adds."
-
-
-def test_the_network_is_tried_a_few_times() -> None:
-    assert NETWORK_RETRIES.max_retries == 2
-    assert NETWORK_RETRIES.backoff is dg.Backoff.EXPONENTIAL

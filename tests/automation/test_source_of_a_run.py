@@ -32,8 +32,6 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     monkeypatch.setattr(assets, "open_source", partial(open_source, default=gone))
     monkeypatch.setattr(assets, "data_folder", lambda: tmp_path / "data")
-    # the retries are seconds apart; that they are asked for is tested with the failures
-    monkeypatch.setattr(assets.raw_files.op, "_retry_policy", None)
     return tmp_path / "data"
 
 

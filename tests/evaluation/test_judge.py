@@ -249,3 +249,16 @@ def test_the_popularity_figure_is_a_hand_count() -> None:
         listed = [artist for artist in order if artist not in played[user]][:10]
         hits.append(len(wanted & set(listed)) / 10)
     assert isclose(precision("popularity", sample), float(np.mean(hits)))
+
+
+def test_a_model_of_another_matrix_is_not_judged() -> None:
+    artist_ids = np.array([1, 2, 3])
+    one, other = (
+        ListeningMatrix.from_pairs(
+            pd.DataFrame({"user_id": [1, 2], "artist_id": artists, "plays": [1, 1]}), artist_ids
+        )
+        for artists in ([1, 2], [2, 3])
+    )
+    held_out = pd.DataFrame({"user_id": [1], "artist_id": [3]})
+    with pytest.raises(ValueError, match="was not fitted on this matrix"):
+        judge(train("popularity", one, seed=0), other, held_out, cutoffs=[10])

@@ -1,5 +1,7 @@
 """A matrix never travels without its ids, and its fingerprint sees what matters."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -148,3 +150,16 @@ class TestPositions:
         nothing = ListeningMatrix.from_pairs(PAIRS.iloc[:0], ARTIST_IDS)
         assert nothing.rows_of(np.array([3, 5])).tolist() == [-1, -1]
         assert nothing.plays.shape == (0, 4)
+
+
+def test_an_artist_outside_the_catalogue_is_refused_and_not_taken_for_its_neighbour() -> None:
+    pairs = pd.DataFrame({"user_id": [1], "artist_id": [15], "plays": [3]})
+    with pytest.raises(ValueError, match="1 pairs name artists outside the catalogue"):
+        ListeningMatrix.from_pairs(pairs, np.array([10, 20]))
+
+
+def test_weights_for_other_pairs_are_refused() -> None:
+    pairs = pd.DataFrame({"user_id": [1, 2], "artist_id": [10, 20], "plays": [3, 4]})
+    matrix = ListeningMatrix.from_pairs(pairs, np.array([10, 20]))
+    with pytest.raises(ValueError, match="1 weights for 2 stored pairs"):
+        replace(matrix, weights=np.ones(1, dtype=np.float32))
