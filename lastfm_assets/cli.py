@@ -98,7 +98,9 @@ def recommend(
         table = lists.of_user(_number("--user", user), n)
     else:
         assert plays is not None  # noqa: S101 (one of the two was given)
-        table = lists.of_plays(_read(plays), plays.name, n)
+        table, unused = lists.of_plays(_read(plays), plays.name, n)
+        if unused:
+            terminal.note(f"{unused} rows of {plays.name} name no artist that is known and played")
     _print_lists(table, lists.source, as_json=as_json)
 
 
@@ -147,6 +149,12 @@ def evaluate(
     matrix = ListeningMatrix.from_pairs(
         tables.interactions, tables.artists[Columns.ARTIST].to_numpy()
     )
+    seen = judged_on.merge(tables.interactions, on=list(exchange.HELD_OUT_COLUMNS))
+    if len(seen):
+        terminal.note(
+            f"WARNING: {len(seen):,} of {len(judged_on):,} held-out pairs are plays of the source "
+            "itself, which no list names; take them out of the source"
+        )
     results = {}
     for name in names:
         with _progress(name) as report:

@@ -65,7 +65,7 @@ class Lists:
         ranked = model.rank(row, n=n, leave_out=matrix.plays)
         return as_table(model, matrix.plays[row], ranked, np.array([user_id]), names)
 
-    def of_plays(self, content: bytes, name: str, n: int) -> pd.DataFrame:
+    def of_plays(self, content: bytes, name: str, n: int) -> tuple[pd.DataFrame, int]:
         """The best artists for a listener who is not in the source.
 
         Args:
@@ -73,15 +73,18 @@ class Lists:
             name: its name, for messages.
             n: how many artists.
 
+        Returns:
+            The list, and how many rows could not be used.
+
         Raises:
             BadInputError: it is no such file, or names no artist of the catalogue.
         """
         model, _, names = self._serving()
-        columns, counts = _read_plays(content, name, names)
+        columns, counts, unused = _read_plays(content, name, names)
         plays = sps.coo_array(
             (counts, (np.zeros(len(columns), dtype=np.int64), columns)), shape=(1, len(names))
         ).tocsr()
-        return top_artists_of_listener(model, plays, names, n=n)
+        return top_artists_of_listener(model, plays, names, n=n), unused
 
     def similar_to(self, artist: str, n: int) -> pd.DataFrame:
         """The artists nearest to one, named by id or by name.
@@ -129,8 +132,8 @@ def _find(artist: str, artists: pd.DataFrame) -> int:
     )
 
 
-def _read_plays(content: bytes, name: str, names: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Columns of the catalogue and plays, from a listener's CSV."""
+def _read_plays(content: bytes, name: str, names: pd.Series) -> tuple[np.ndarray, np.ndarray, int]:
+    """Columns of the catalogue, plays, and how many rows were of no use, from a listener's CSV."""
     expected = "expected CSV with the header artist_id,plays or artist_name,plays"
     try:
         table = pd.read_csv(
@@ -161,4 +164,4 @@ def _read_plays(content: bytes, name: str, names: pd.Series) -> tuple[np.ndarray
             f"above zero; {expected}"
         )
     summed = counts[usable].groupby(column[usable].astype("int64")).sum()
-    return summed.index.to_numpy(), summed.to_numpy(np.float32)
+    return summed.index.to_numpy(), summed.to_numpy(np.float32), int((~usable).sum())
