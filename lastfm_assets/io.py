@@ -211,9 +211,11 @@ def _to_parquet(table: pd.DataFrame, said: dict[str, Any]) -> bytes:
 
 
 def _from_parquet(content: bytes) -> tuple[pd.DataFrame, dict[str, Any]]:
-    arrow = pq.read_table(pa.BufferReader(content))
+    # read_table leaves the bytes to a thread of Arrow's; where that lets go of them last, it asks
+    # for an interpreter which by then may be ending, and a short process aborts after its work
+    arrow = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
     said = json.loads((arrow.schema.metadata or {})[_STAMP.encode()])
-    return arrow.to_pandas(), said
+    return arrow.to_pandas(use_threads=False), said
 
 
 def _matrix_to_bytes(matrix: ListeningMatrix, said: dict[str, Any]) -> bytes:
