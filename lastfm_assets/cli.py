@@ -29,8 +29,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_TOP: Final = ("recommendations", "published")
-_SIMILAR: Final = ("recommendations", "similar_artists")
 _SHOWN: Final = [Columns.RANK, Columns.ARTIST, Columns.NAME, Columns.SCORE, Columns.BECAUSE]
 
 Source = Annotated[
