@@ -25,6 +25,7 @@ from lastfm_assets.evaluation.judge import evaluate_parts
 from lastfm_assets.evaluation.leaderboard import Evaluation, leaderboard
 from lastfm_assets.listening.load import load
 from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.side import SideTables
 from lastfm_assets.listening.split import pairs_of, split
 from lastfm_assets.models.trained import MODELS, train
 from lastfm_assets.recommendations.lists import similar_artists, top_artists
@@ -56,18 +57,21 @@ def pure_chain(source: str, seed: int) -> tuple[dict[str, float], Any]:
         pairs = split(tables.interactions, seed=seed)
         judged_on = ListeningMatrix.from_pairs(pairs_of(pairs, "train", "validation"), artist_ids)
         whole = ListeningMatrix.from_pairs(tables.interactions, artist_ids)
+        side = SideTables(tables.tag_assignments, tables.friendships)
+        known = side.without_tags_of(pairs_of(pairs, "held_out"))
     evaluations = []
     for name in MODELS:
         with watch.stage(f"fit {name}"):
-            model = train(name, judged_on, seed=seed)
+            model = train(name, judged_on, side=known, seed=seed)
         with watch.stage(f"judge {name}, second fit included"):
-            evaluations.append(Evaluation.of(model, evaluate_parts(model, judged_on, pairs)))
+            parts = evaluate_parts(model, judged_on, pairs, known)
+            evaluations.append(Evaluation.of(model, parts))
     with watch.stage("leaderboard"):
         sizes = pairs_of(pairs, "held_out").groupby(Columns.USER).size()
         board = leaderboard(evaluations, sizes, seed=seed)
     names = tables.artists.set_index(Columns.ARTIST)[Columns.NAME]
     with watch.stage("refit champion"):
-        serving = train(str(board[Columns.MODEL].iloc[0]), whole, seed=seed)
+        serving = train(str(board[Columns.MODEL].iloc[0]), whole, side=side, seed=seed)
     with watch.stage("lists"):
         top_artists(serving, whole, names)
         similar_artists(whole, names)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import pandas as pd
 import typer
@@ -19,6 +19,9 @@ from lastfm_assets.errors import BadInputError, LastfmAssetsError
 from lastfm_assets.progress import Progress as OnProgress
 from lastfm_assets.settings import Settings, data_folder
 from lastfm_assets.vocabulary import Columns
+
+if TYPE_CHECKING:
+    from lastfm_assets.listening.clean import CleanTables
 
 app = typer.Typer(
     name="lastfm-assets",
@@ -119,34 +122,74 @@ def similar(
 
 
 @app.command()
-def evaluate(
+def evaluate(  # noqa: PLR0913 (its options)
     *,
     source: Source = None,
-    held_out: Annotated[Path, typer.Option(help="CSV with the header user_id,artist_id.")],
+    held_out: Annotated[
+        Path | None, typer.Option(help="CSV with the header user_id,artist_id to judge on.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Hold out at random instead, once for each of N seeds.")
+    ] = None,
+    share: Annotated[
+        float, typer.Option(help="With --seeds: share of all pairs to hold out.")
+    ] = 0.2,
     models: Annotated[str, typer.Option(help="Models, with commas between; default all.")] = "",
     at: Cutoffs = "10",
     json_file: JsonFile = None,
 ) -> None:
-    """Train on all of a source and judge on a file that training never sees."""
+    """Train on a source and judge on pairs that training never sees: a file's, or random ones."""
     from lastfm_assets.evaluation import exchange  # noqa: PLC0415
-    from lastfm_assets.evaluation.judge import judge  # noqa: PLC0415
-    from lastfm_assets.evaluation.metrics import means  # noqa: PLC0415
     from lastfm_assets.listening.load import load  # noqa: PLC0415
-    from lastfm_assets.listening.matrix import ListeningMatrix  # noqa: PLC0415
-    from lastfm_assets.models.trained import MODELS, model_named, train  # noqa: PLC0415
+    from lastfm_assets.models.trained import MODELS, model_named  # noqa: PLC0415
 
     settings = _settings(source, None)
     cutoffs = _cutoffs(at)
     names = [name.strip() for name in models.split(",") if name.strip()] or list(MODELS)
     for name in names:
         model_named(name)
-    judged_on = exchange.read_pairs(_read(held_out), held_out.name)
-    exchange.whole_number_ids(judged_on, held_out.name)
+    if (held_out is None) == (seeds is None):
+        raise BadInputError("expected either --held-out FILE or --seeds N")
+    if seeds is not None and seeds < 1:
+        raise BadInputError(f"--seeds is {seeds}, expected at least 1")
+    if not 0 < share < 1:
+        raise BadInputError(f"--share is {share}, expected between 0 and 1")
+    judged_on = None
+    if held_out is not None:
+        judged_on = exchange.read_pairs(_read(held_out), held_out.name)
+        exchange.whole_number_ids(judged_on, held_out.name)
     with _progress("reading") as report:
         tables = load(settings.source, data_folder=data_folder(), on_progress=report)
+    if judged_on is None:
+        assert seeds is not None  # noqa: S101 (one of the two was given)
+        _evaluate_seeds(
+            tables, names, cutoffs, json_file, splits=(range(seeds), share), seed=settings.seed
+        )
+    else:
+        _evaluate_file(tables, names, cutoffs, json_file, judged_on=judged_on, seed=settings.seed)
+
+
+def _evaluate_file(
+    tables: "CleanTables",
+    names: list[str],
+    cutoffs: list[int],
+    json_file: Path | None,
+    *,
+    judged_on: pd.DataFrame,
+    seed: int,
+) -> None:
+    """Trains on all of a source."""
+    from lastfm_assets.evaluation import exchange  # noqa: PLC0415
+    from lastfm_assets.evaluation.judge import beyond_accuracy, judge  # noqa: PLC0415
+    from lastfm_assets.evaluation.metrics import means  # noqa: PLC0415
+    from lastfm_assets.listening.matrix import ListeningMatrix  # noqa: PLC0415
+    from lastfm_assets.listening.side import SideTables  # noqa: PLC0415
+    from lastfm_assets.models.trained import train  # noqa: PLC0415
+
     matrix = ListeningMatrix.from_pairs(
         tables.interactions, tables.artists[Columns.ARTIST].to_numpy()
     )
+    side = SideTables(tables.tag_assignments, tables.friendships)
     seen = judged_on.merge(tables.interactions, on=list(exchange.HELD_OUT_COLUMNS))
     if len(seen):
         terminal.note(
@@ -157,16 +200,71 @@ def evaluate(
     for name in names:
         with _progress(name) as report:
             started = time.perf_counter()
-            model = train(name, matrix, seed=settings.seed, on_progress=report)
+            model = train(name, matrix, side=side, seed=seed, on_progress=report)
             fit_seconds = time.perf_counter() - started
             judgement = judge(model, matrix, judged_on, cutoffs=cutoffs)
         results[name] = exchange.as_json(
-            means(judgement.per_user),
+            means(judgement.per_user) | beyond_accuracy(judgement, matrix, side, cutoffs),
             users=len(judgement.per_user),
             fit_seconds=fit_seconds,
             rank_seconds=judgement.rank_seconds,
         )
     _print_results(results, cutoffs, json_file)
+
+
+def _evaluate_seeds(
+    tables: "CleanTables",
+    names: list[str],
+    cutoffs: list[int],
+    json_file: Path | None,
+    *,
+    splits: tuple[range, float],
+    seed: int,
+) -> None:
+    """Trains on what random splits leave, and says what can be said of the difference."""
+    from lastfm_assets.evaluation import exchange  # noqa: PLC0415
+    from lastfm_assets.evaluation.repeated import evaluate_repeatedly  # noqa: PLC0415
+
+    seeds, share = splits
+    with _progress("models and splits") as report:
+        done = 0
+
+        def progress_of(name: str, split_seed: int) -> OnProgress:
+            nonlocal done
+            del name, split_seed
+            begun, done = done, done + 1
+            total = len(names) * len(seeds)
+            return lambda step, steps: report(int(1000 * (begun + step / steps)), 1000 * total)
+
+        repeated = evaluate_repeatedly(
+            tables,
+            names,
+            seeds=seeds,
+            held_out_share=share,
+            cutoffs=cutoffs,
+            progress_of=progress_of,
+        )
+    summary = repeated.summary(seed=seed)
+    per_seed = repeated.per_seed()
+    seconds = repeated.seconds.groupby(Columns.MODEL).mean(numeric_only=True)
+    results = {}
+    for name in names:
+        taken = seconds.loc[name].to_dict()
+        figures = exchange.as_json(
+            {str(metric): value for metric, value in summary.loc[name].to_dict().items()},
+            users=int(repeated.per_user[name][Columns.USER].nunique()),
+            fit_seconds=taken["fit_seconds"],
+            rank_seconds=taken["rank_seconds"],
+        )
+        of_seeds = per_seed.loc[[name]].droplevel(0).to_dict("index")
+        results[name] = {**figures, "per_seed": {str(one): row for one, row in of_seeds.items()}}
+    ranked = dict(sorted(results.items(), key=lambda entry: -entry[1][f"ndcg@{cutoffs[0]}"]))
+    _write_json(ranked, json_file)
+    if str(json_file) != "-":
+        terminal.show_repeated(ranked, cutoffs, n_seeds=len(seeds))
+        if len(names) > 1:
+            said = repeated.comparison(f"ndcg@{cutoffs[0]}", seed=seed)
+            terminal.show_comparison(said, list(ranked), f"ndcg@{cutoffs[0]}")
 
 
 @app.command()
@@ -179,18 +277,64 @@ def score(
 ) -> None:
     """Judge any lists, ours or others', against held-out pairs."""
     from lastfm_assets.evaluation import exchange  # noqa: PLC0415
-    from lastfm_assets.evaluation.metrics import judge_lists, means  # noqa: PLC0415
+    from lastfm_assets.evaluation.given_lists import match  # noqa: PLC0415
+    from lastfm_assets.evaluation.metrics import means  # noqa: PLC0415
 
     cutoffs = _cutoffs(at)
     judged, judged_on = exchange.same_ids(
         exchange.read_lists(_read(lists), lists.name),
         exchange.read_pairs(_read(held_out), held_out.name),
     )
-    per_user = judge_lists(judged, judged_on, cutoffs)
+    matched = match(judged, judged_on)
+    per_user = matched.per_user(cutoffs)
     result = exchange.as_json(
-        means(per_user), users=len(per_user), fit_seconds=None, rank_seconds=None
+        means(per_user) | matched.beyond_accuracy(cutoffs),
+        users=len(per_user),
+        fit_seconds=None,
+        rank_seconds=None,
     )
     _print_results({"lists": result}, cutoffs, json_file)
+
+
+@app.command()
+def tune(
+    *,
+    model: Annotated[str, typer.Option(help="Which model's parameters.")],
+    trials: Annotated[
+        int | None, typer.Option(help="Finished trials in all, earlier ones included; default 30.")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds after which no further trial is begun.")
+    ] = None,
+    source: Source = None,
+    store: StoreOption = None,
+) -> None:
+    """Search a model's parameters on validation pairs, or go on with a search."""
+    from lastfm_assets.listening.load import load  # noqa: PLC0415
+    from lastfm_assets.tuning import study  # noqa: PLC0415
+    from lastfm_assets.tuning.space import tunable  # noqa: PLC0415
+    from lastfm_assets.tuning.storage import study_folder  # noqa: PLC0415
+
+    settings = _settings(source, store)
+    tunable(model)
+    budget = study.Budget(study.DEFAULT_TRIALS if trials is None else trials, timeout)
+    folder = study_folder(settings.store)
+    with _progress("reading") as report:
+        tables = load(settings.source, data_folder=data_folder(), on_progress=report)
+    known = study.Known.of_source(tables, seed=settings.seed)
+    try:
+        with _progress(f"tuning {model}") as report:
+            search = study.tune(
+                model,
+                known,
+                folder=folder,
+                seed=settings.seed,
+                budget=budget,
+                on_progress=report,
+            )
+    except KeyboardInterrupt:
+        _fail(f"interrupted; finished trials are kept in {folder}, the same command goes on", 130)
+    terminal.show_search(search, budget.trials)
 
 
 def main() -> None:
@@ -259,6 +403,7 @@ def _progress(what: str) -> Iterator[OnProgress]:
         console=Console(stderr=True),
         transient=True,
         disable=not sys.stderr.isatty(),  # else it leaves an empty line in a log
+        speed_estimate_period=600.0,  # one step of a search may take longer than Rich's 30 s
     ) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
@@ -277,19 +422,22 @@ def _print_lists(table: pd.DataFrame, source: str, *, as_json: bool) -> None:
 def _print_results(
     results: dict[str, dict[str, Any]], cutoffs: list[int], json_file: Path | None
 ) -> None:
-    text = json.dumps(results, indent=2) + "\n"
-    if json_file is None:
+    _write_json(results, json_file)
+    if str(json_file) != "-":
         terminal.show_metrics(results, cutoffs)
-    elif str(json_file) == "-":
+
+
+def _write_json(results: dict[str, dict[str, Any]], json_file: Path | None) -> None:
+    text = json.dumps(results, indent=2) + "\n"
+    if str(json_file) == "-":
         sys.stdout.write(text)
-    else:
+    elif json_file is not None:
         try:
             json_file.write_text(text, encoding="utf-8")
         except OSError as problem:
             raise BadInputError(
                 f"{json_file}: cannot be written ({problem.strerror}); name another file"
             ) from None
-        terminal.show_metrics(results, cutoffs)
 
 
 if __name__ == "__main__":

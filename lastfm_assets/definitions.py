@@ -1,9 +1,9 @@
-"""Wires assets, checks, job, schedule and resources into what Dagster loads."""
+"""Wires assets, checks, jobs, schedule and resources into what Dagster loads."""
 
 import dagster as dg
 
 from lastfm_assets.automation.console import one_line_logger
-from lastfm_assets.automation.jobs import daily_refresh, refresh_job
+from lastfm_assets.automation.jobs import daily_refresh, refresh_job, tune_job
 from lastfm_assets.automation.resources import StoreIOManager
 from lastfm_assets.evaluation import assets as evaluation_assets
 from lastfm_assets.evaluation import checks as evaluation_checks
@@ -14,6 +14,7 @@ from lastfm_assets.models import assets as model_assets
 from lastfm_assets.recommendations import assets as recommendation_assets
 from lastfm_assets.recommendations import checks as recommendation_checks
 from lastfm_assets.settings import Settings
+from lastfm_assets.tuning import assets as tuning_assets
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -21,12 +22,18 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     store = Store(settings.store)
     return dg.Definitions(
         assets=dg.load_assets_from_modules(
-            [listening_assets, model_assets, evaluation_assets, recommendation_assets]
+            [
+                listening_assets,
+                model_assets,
+                evaluation_assets,
+                recommendation_assets,
+                tuning_assets,
+            ]
         ),
         asset_checks=dg.load_asset_checks_from_modules(
             [listening_checks, evaluation_checks, recommendation_checks]
         ),
-        jobs=[refresh_job],
+        jobs=[refresh_job, tune_job],
         schedules=[daily_refresh],
         resources={"settings": settings, "store": store, "io_manager": StoreIOManager(store)},
         executor=dg.in_process_executor,

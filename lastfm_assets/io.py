@@ -170,6 +170,7 @@ def _encode(value: Any, stamp: Stamp) -> bytes:
             "parameters": value.parameters,
             "seed": value.seed,
             "fingerprint": value.fingerprint,
+            "beyond_accuracy": value.beyond_accuracy,
         }
         return _to_parquet(value.per_user, said)
     if isinstance(value, pd.DataFrame):

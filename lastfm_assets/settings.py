@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from lastfm_assets.errors import BadInputError
+from lastfm_assets.models.trained import MODELS
 
 _PROJECT: Final = Path(__file__).parents[1]
 PREFIX: Final = "LASTFM_"
@@ -36,6 +37,18 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         le=1,
         description="Held-out precision@10 under which nothing is published; unset: the source's.",
     )
+
+    champion: str | None = Field(
+        None,
+        description="Model that serves although another may be better; unset: the best one.",
+    )
+
+    @field_validator("champion")
+    @classmethod
+    def _champion_is_a_model(cls, name: str | None) -> str | None:
+        if name is not None and name not in MODELS:
+            raise ValueError(f"no such model, expected one of {', '.join(MODELS)}")
+        return name
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":

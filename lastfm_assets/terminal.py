@@ -1,5 +1,6 @@
 """What the command line shows: tables on stdout, everything else on stderr."""
 
+import itertools
 import sys
 from typing import Any, Final
 
@@ -10,15 +11,25 @@ from rich.text import Text
 
 from lastfm_assets.evaluation.gate import Champion
 from lastfm_assets.evaluation.leaderboard import CEILING, JUDGED
-from lastfm_assets.evaluation.metrics import METRICS
+from lastfm_assets.evaluation.metrics import AUC, METRICS
 from lastfm_assets.io import Store
 from lastfm_assets.settings import Settings
+from lastfm_assets.tuning.trials import Search
 from lastfm_assets.vocabulary import Columns
 
 _SAMPLE_WARNING: Final = (
     "WARNING: made from the bundled, invented sample, not from real listening data. Set "
     "LASTFM_SOURCE or put the files into data/raw."
 )
+_BEYOND: Final = {
+    "coverage": "coverage",
+    "gini": "gini",
+    "novelty": "novelty",
+    "diversity": "diversity",
+    "popularity_lift": "lift",
+    "users_served": "served",
+}
+"""Figures beyond accuracy with their titles; `beyond_accuracy` says what they are."""
 _NUMBERS: Final = (Columns.RANK, Columns.ARTIST, Columns.SCORE)
 
 
@@ -47,15 +58,57 @@ def show_table(table: pd.DataFrame) -> None:
 
 
 def show_metrics(results: dict[str, dict[str, Any]], cutoffs: list[int]) -> None:
-    """One row a model and cut-off."""
-    columns = ["model", "at", *METRICS, "users", "fit s", "rank s"]
+    """One row a model and cut-off, with those figures of `_BEYOND` that are known."""
+    beyond = {
+        name: title
+        for name, title in _BEYOND.items()
+        if any(f"{name}@{k}" in figures for figures in results.values() for k in cutoffs)
+    }
+    at_cutoffs = [*METRICS, *beyond]
+    columns = ["model", "at", *METRICS, *beyond.values(), AUC, "users", "fit s", "rank s"]
     shown = _table(columns, numbers=columns[1:])
     for model, figures in results.items():
         for k in cutoffs:
-            cells = [figures[f"{metric}@{k}"] for metric in METRICS]
-            rest = [figures["users"], figures["fit_seconds"], figures["rank_seconds"]]
+            cells = [figures.get(f"{metric}@{k}") for metric in at_cutoffs]
+            rest = [figures[name] for name in (AUC, "users", "fit_seconds", "rank_seconds")]
             shown.add_row(model, str(k), *(_cell(value) for value in [*cells, *rest]))
     _print(shown)
+
+
+def show_repeated(results: dict[str, dict[str, Any]], cutoffs: list[int], *, n_seeds: int) -> None:
+    """One row a model and cut-off: means over splits, with 95% intervals."""
+    _say(f"Mean over {n_seeds} random split{'' if n_seeds == 1 else 's'}, with 95% intervals")
+    metrics = ("precision", "ndcg", "recall", "map")
+    columns = ["model", "at"]
+    for metric in metrics:
+        columns += [metric, "interval"] if metric in ("precision", "ndcg") else [metric]
+    columns += ["auc", "users", "fit s", "rank s"]
+    shown = _table(columns, numbers=columns[1:])
+    for model, figures in results.items():
+        for k in cutoffs:
+            cells = []
+            for metric in metrics:
+                name = f"{metric}@{k}"
+                cells.append(_cell(figures[name]))
+                if metric in ("precision", "ndcg"):
+                    low, high = figures[f"{name}_low"], figures[f"{name}_high"]
+                    cells.append(f"{_cell(low)} to {_cell(high)}")
+            rest = [figures[name] for name in ("auc", "users", "fit_seconds", "rank_seconds")]
+            shown.add_row(model, str(k), *cells, *(_cell(value) for value in rest))
+    _print(shown)
+
+
+def show_comparison(pairs: pd.DataFrame, ranked: list[str], metric: str) -> None:
+    """Each model against the one below it, in words."""
+    _say(f"\n{metric}, all pairs compared on the same users, corrected for their number")
+    for better, worse in itertools.pairwise(ranked):
+        one = (pairs["model_a"] == better) & (pairs["model_b"] == worse)
+        other = (pairs["model_a"] == worse) & (pairs["model_b"] == better)
+        for row in pairs[one | other].to_dict("records"):
+            sign = 1 if row["model_a"] == better else -1
+            low, high = sorted((sign * row["low"], sign * row["high"]))
+            by = f"{sign * row['difference']:+.4f}, 95% {low:+.4f} to {high:+.4f}"
+            _say(f"{row['verdict']} ({by}, p {row['p_adjusted']:.4f})")
 
 
 def show_summary(settings: Settings) -> None:
@@ -73,8 +126,9 @@ def show_summary(settings: Settings) -> None:
         "ndcg@10",
         "recall@10",
         "precision@10 on train",
+        "verdict",
     ]
-    shown = _table(columns, numbers=columns[1:])
+    shown = _table(columns, numbers=columns[1:-1])
     for row in board.to_dict("records"):
         shown.add_row(
             str(row[Columns.MODEL]),
@@ -83,6 +137,7 @@ def show_summary(settings: Settings) -> None:
             _cell(row["held_out_ndcg@10"]),
             _cell(row["held_out_recall@10"]),
             _cell(row["train_precision@10"]),
+            _plain(str(row["verdict"])),
         )
     users = lists[Columns.USER].nunique()
     _say(
@@ -90,13 +145,36 @@ def show_summary(settings: Settings) -> None:
         f"{board[CEILING].iloc[0]:.4f})"
     )
     _print(shown)
-    _say(f"Champion: {champion.model}, {champion.because}")
+    _say("Verdicts are by ndcg@10 of the same users; by chance alone 5% of tables would have one.")
+    _say(f"Champion: {champion.model}")
+    _say(f"  {champion.because}")
     user = int(lists[Columns.USER].iloc[0])
     _say(f"\nUser {user}'s ten, one of {users:,}")
     one = lists[lists[Columns.USER] == user]
     show_table(one[[Columns.RANK, Columns.ARTIST, Columns.NAME, Columns.SCORE, Columns.BECAUSE]])
     _say(f"Tables: {store.root} (start with recommendations/published.parquet)")
     note_source(stamp.source)
+
+
+def show_search(search: Search, budget: int) -> None:
+    """The best parameters beside the shipped ones, and where the study lies."""
+    shown = _table(["parameter", "shipped", "best"], numbers=["shipped", "best"])
+    for name, best in search.best.items():
+        shown.add_row(name, _short(search.defaults[name]), _short(best))
+    shown.add_row("validation ndcg@10", _cell(search.default_value), _cell(search.best_value))
+    _print(shown)
+    counts = search.trials["state"].value_counts()
+    states = ", ".join(f"{count} {state}" for state, count in counts.items())
+    _say(f"Trials: {len(search.trials)} ({states}), {search.seconds:.0f} s")
+    _say(f"Study: {search.file} (deleting it starts over)")
+    for remark in search.remarks:
+        note(remark)
+    if len(search.trials) < budget:
+        note(f"trials left: {budget - len(search.trials)}; the same command goes on")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _table(columns: list[str], *, numbers: Any) -> Table:

@@ -17,6 +17,7 @@ from pipeline_world import Command, Ran, Refreshed, snapshot
 from lastfm_assets.io import Store
 from lastfm_assets.listening.load import load
 from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.side import SideTables
 from lastfm_assets.models.trained import MODELS, train
 
 WARNING = "WARNING: made from the bundled, invented sample, not from real listening data."
@@ -27,7 +28,18 @@ METRICS = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
 def keys_at(*cutoffs: int) -> set[str]:
     """The exact keys of one model's JSON."""
     metrics = {f"{metric}@{k}" for metric in METRICS for k in cutoffs}
-    return metrics | {"users", "fit_seconds", "rank_seconds"}
+    return metrics | {"auc", "users", "fit_seconds", "rank_seconds"}
+
+
+def keys_beyond(*cutoffs: int) -> set[str]:
+    """What `evaluate` says beside that of the lists of a model."""
+    names = ("coverage", "gini", "users_served", "novelty", "diversity", "popularity_lift")
+    return {f"{name}@{k}" for name in names for k in cutoffs}
+
+
+def keys_of_lists(*cutoffs: int) -> set[str]:
+    """What `score` says beside that of the lists themselves."""
+    return {f"{name}@{k}" for name in ("coverage", "gini", "users_served") for k in cutoffs}
 
 
 def done(ran: Ran) -> Ran:
@@ -194,7 +206,9 @@ class TestRecommend:
         rows = self.json_of(command, "--plays", str(tmp_path / "plays.csv"))
         known = self.json_of(command, "--user", "2")
         assert [row["artist_id"] for row in rows] == [row["artist_id"] for row in known]
-        assert [row["score"] for row in rows] == pytest.approx([row["score"] for row in known])
+        assert [row["score"] for row in rows] == pytest.approx(
+            [row["score"] for row in known], abs=1e-5
+        )
 
     def test_serves_a_listener_by_names_in_any_capitals_and_without_plays(
         self, command: Command, stored: Store, tmp_path: Path
@@ -292,7 +306,7 @@ class TestEvaluate:
         assert list(found) == list(MODELS)
         users = pd.read_csv(cut.held_out)["user_id"].nunique()
         for figures in found.values():
-            assert set(figures) == keys_at(10)
+            assert set(figures) == keys_at(10) | keys_beyond(10)
             assert all(0 < figures[f"{metric}@10"] < 1 for metric in METRICS)
             assert figures["users"] == users
             assert figures["fit_seconds"] > 0
@@ -312,7 +326,9 @@ class TestEvaluate:
         )
         found = json.loads(out.read_text())
         assert list(found) == ["popularity", "item_knn"]
-        assert all(set(figures) == keys_at(10, 20) for figures in found.values())
+        assert all(
+            set(figures) == keys_at(10, 20) | keys_beyond(10, 20) for figures in found.values()
+        )
         lines = [line.split() for line in ran.out.splitlines()]
         assert lines[0][:3] == ["model", "at", "precision"]
         assert [line[:2] for line in lines[1:]] == [
@@ -357,7 +373,7 @@ class TestScore:
             tables.interactions, tables.artists["artist_id"].to_numpy()
         )
         users = np.unique(pd.read_csv(cut.held_out)["user_id"])
-        model = train(name, matrix, seed=0)
+        model = train(name, matrix, side=SideTables.none(), seed=0)
         ranked = model.rank(matrix.rows_of(users), n=20, leave_out=matrix.plays)
         lists = pd.DataFrame(
             {
@@ -374,9 +390,10 @@ class TestScore:
         )
         found = json.loads(scored.out)
         assert list(found) == ["lists"]
-        assert set(found["lists"]) == keys_at(10, 20)
+        assert set(found["lists"]) == keys_at(10, 20) | keys_of_lists(10, 20)
+        assert found["lists"]["users_served@20"] == 1
         expected = json.loads(evaluated.out)[name]
-        for key in keys_at(10, 20) - {"fit_seconds", "rank_seconds"}:
+        for key in keys_at(10, 20) - {"auc", "fit_seconds", "rank_seconds"}:
             assert found["lists"][key] == pytest.approx(expected[key], rel=1e-12), key
         assert found["lists"]["fit_seconds"] is None
 
@@ -399,6 +416,10 @@ class TestScore:
         assert found["map@2"] == pytest.approx((1 / 2) / 2 / 3)
         assert found["mrr@2"] == pytest.approx((1 / 2) / 3)
         assert found["hit_rate@2"] == pytest.approx(1 / 3)
+        # of 7, x and y: ann's 7 is second and y last; bob's y is tied with 7; cem has no list
+        assert found["auc"] == pytest.approx((0 + 1 / 4 + 1 / 2) / 3)
+        assert found["coverage@2"] == pytest.approx(2 / 3)
+        assert found["users_served@2"] == pytest.approx(1 / 3)
 
     def test_takes_further_columns_and_windows_line_ends(
         self, command: Command, tmp_path: Path
@@ -409,7 +430,9 @@ class TestScore:
         ran = done(
             command("score", "--lists", str(lists), "--held-out", str(held_out), "--at", "1")
         )
-        assert ran.out.split()[-10:-3] == ["1", *["1.0000"] * 6]
+        (head, row) = (line.split() for line in ran.out.splitlines())
+        figures = dict(zip(head[: len(METRICS) + 2], row, strict=False))
+        assert figures == {"model": "lists", "at": "1", **dict.fromkeys(METRICS, "1.0000")}
 
 
 class TestTheCommand:

@@ -233,7 +233,9 @@ CASES = {
     "lists with an endless score": lists("user_id,artist_id,score\n1,2,inf\n", "score 'inf'"),
     "lists without rows": lists("user_id,artist_id,score\n", "no row below the header"),
     # the command itself
-    "missing option": typed("evaluate --source sample", "Missing option '--held-out'"),
+    "missing option": typed(
+        "evaluate --source sample", "expected either --held-out FILE or --seeds N"
+    ),
     "unknown command": typed("frobnicate", "No such command 'frobnicate'"),
     "unknown option": typed("recommend --usr 2", "No such option: --usr"),
     "option without its value": typed("recommend --user", "requires an argument"),

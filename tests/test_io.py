@@ -27,6 +27,7 @@ from lastfm_assets.evaluation.gate import Champion
 from lastfm_assets.evaluation.leaderboard import Evaluation
 from lastfm_assets.io import FORMAT, Stamp, Store
 from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.side import SideTables
 from lastfm_assets.listening.weighting import Weighting
 from lastfm_assets.models.trained import MODELS, TrainedModel, train
 
@@ -47,6 +48,7 @@ CHAMPION = Champion(
     seed=3,
     fingerprint="f" * 64,
     pairs="a" * 64,
+    code="c" * 12,
     validation_ndcg=0.1 + 0.2,
     precision=0.3,
     precision_low=0.29,
@@ -54,6 +56,13 @@ CHAMPION = Champion(
     popularity_precision=0.1,
     min_precision=0.2,
     because="bêst",
+    challenger="als",
+    serving="item_knn",
+    difference=0.1 + 0.2,
+    low=-0.001,
+    high=None,
+    margin=0.002,
+    pinned=False,
 )
 
 
@@ -74,11 +83,11 @@ def evaluation() -> Evaluation:
             "precision@10": [1 / 3],
         }
     )
-    return Evaluation("als", '{"factors": 8}', 3, "f" * 64, per_user)
+    return Evaluation("als", '{"factors": 8}', 3, "f" * 64, {"gini@10": 0.5}, per_user)
 
 
 def trained() -> TrainedModel:
-    return train("item_knn", matrix(), seed=3)
+    return train("item_knn", matrix(), side=SideTables.none(), seed=3)
 
 
 VALUES: dict[type, Callable[[], Any]] = {
@@ -144,7 +153,7 @@ class TestAValue:
 
     @pytest.mark.parametrize("name", MODELS)
     def test_may_be_any_model(self, store: Store, name: str) -> None:
-        model = train(name, matrix(), seed=1)
+        model = train(name, matrix(), side=SideTables.none(), seed=1)
         store.write(KEY, model, source="custom")
         assert same(model, store.read(KEY, TrainedModel))
 

@@ -6,6 +6,7 @@ import pytest
 
 from lastfm_assets import settings
 from lastfm_assets.errors import BadInputError
+from lastfm_assets.models.trained import MODELS
 from lastfm_assets.settings import Settings, data_folder
 
 CHECKOUT = Path(settings.__file__).parents[1]
@@ -32,7 +33,7 @@ class TestDefaults:
         assert Settings.from_environment({}) == DEFAULTS
 
     @pytest.mark.parametrize("value", ["", "  ", "\t"])
-    @pytest.mark.parametrize("name", ["SOURCE", "STORE", "SEED", "MIN_PRECISION"])
+    @pytest.mark.parametrize("name", ["SOURCE", "STORE", "SEED", "MIN_PRECISION", "CHAMPION"])
     def test_stand_where_a_variable_is_empty(self, name: str, value: str) -> None:
         assert Settings.from_environment({f"LASTFM_{name}": value}) == DEFAULTS
 
@@ -53,6 +54,7 @@ class TestAVariable:
             ("MIN_PRECISION", "0", "min_precision", 0.0),
             ("MIN_PRECISION", "0.25", "min_precision", 0.25),
             ("MIN_PRECISION", "1", "min_precision", 1.0),
+            ("CHAMPION", " als", "champion", "als"),
         ],
     )
     def test_sets_its_field_and_no_other(
@@ -76,6 +78,9 @@ class TestAVariable:
             ("MIN_PRECISION", "inf"),
             ("MIN_PRECISION", "20%"),
             ("MIN_PRECISION", "0,2"),
+            ("CHAMPION", "ALS"),
+            ("CHAMPION", "als,bpr"),
+            ("CHAMPION", "x\ny"),
         ],
     )
     def test_with_an_impossible_value_is_refused_by_name_in_one_line(
@@ -87,6 +92,10 @@ class TestAVariable:
             Settings.from_environment({f"LASTFM_{name}": value})
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 600
+
+    def test_that_pins_nobody_names_who_can_be_pinned(self) -> None:
+        with pytest.raises(BadInputError, match=f"expected one of {', '.join(MODELS)};"):
+            Settings.from_environment({"LASTFM_CHAMPION": "charts"})
 
     def test_is_read_from_the_environment_of_the_process(
         self, monkeypatch: pytest.MonkeyPatch

@@ -1,15 +1,23 @@
-"""The daily refresh: the whole chain with every check, and when it runs."""
+"""The daily refresh: the whole chain with every check, and when it runs; and tuning, on demand."""
 
 from typing import Final
 
 import dagster as dg
 
 REFRESH: Final = "refresh"
+TUNING: Final = "tuning"
+"""Group of the assets that cost hours and change nothing that is published."""
 
 refresh_job = dg.define_asset_job(
     REFRESH,
-    selection=dg.AssetSelection.all(),
-    description="From raw files to published lists: every asset and every check.",
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(TUNING),
+    description="From raw files to published lists: every asset and every check but tuning's.",
+)
+
+tune_job = dg.define_asset_job(
+    "tune",
+    selection=dg.AssetSelection.groups(TUNING),
+    description="The search for every model's parameters, on the split of the last refresh.",
 )
 
 daily_refresh = dg.ScheduleDefinition(

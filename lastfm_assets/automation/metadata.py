@@ -1,10 +1,8 @@
 """What the web UI shows of a value: counts, schema, a preview; and rules as asset checks."""
 
-import hashlib
 import inspect
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
@@ -16,28 +14,12 @@ from lastfm_assets.vocabulary import column_note
 
 OWNERS: Final = ["team:recommendations"]
 PREVIEW_ROWS: Final = 5
-_PACKAGE: Final = Path(__file__).parents[1]
 _SECONDS_BETWEEN_MESSAGES: Final = 2.0
 
 
 def key(*parts: str) -> dg.AssetKey:
     """An asset's key from its parts."""
     return dg.AssetKey(list(parts))
-
-
-def code_version(*files: str) -> str:
-    """Version of a computation: a hash of the sources that make it up.
-
-    Args:
-        files: paths within the package, such as `listening/split.py`.
-
-    Returns:
-        12 hex digits; a changed source gives others, so no version can be forgotten.
-    """
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update((_PACKAGE / file).read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def schema_of(table: pd.DataFrame) -> dg.TableSchema:

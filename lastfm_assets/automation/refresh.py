@@ -8,7 +8,7 @@ import dagster as dg
 from lastfm_assets.automation.console import shown_facts
 from lastfm_assets.automation.failures import EXIT_CODE
 from lastfm_assets.automation.instance import prepare_home
-from lastfm_assets.automation.jobs import REFRESH
+from lastfm_assets.automation.jobs import REFRESH, TUNING
 from lastfm_assets.definitions import build_definitions
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.settings import Settings
@@ -59,7 +59,8 @@ def _selected(definitions: dg.Definitions, select: Sequence[str]) -> list[dg.Ass
     if not select:
         return None
     graph = definitions.resolve_asset_graph()
-    known = graph.materializable_asset_keys
+    tuning = dg.AssetSelection.groups(TUNING).resolve(graph)
+    known = graph.materializable_asset_keys - tuning
     groups = {graph.get(key).group_name for key in known}
     chosen: set[dg.AssetKey] = set()
     for text in select:
@@ -77,7 +78,7 @@ def _selected(definitions: dg.Definitions, select: Sequence[str]) -> list[dg.Ass
             )
         selection = selection.downstream() if text.endswith("+") else selection
         # tables that are made in one step are made together
-        chosen |= selection.required_multi_asset_neighbors().resolve(graph)
+        chosen |= selection.required_multi_asset_neighbors().resolve(graph) - tuning
     return sorted(chosen)
 
 

@@ -1,34 +1,60 @@
 """Each model's evaluation, the leaderboard and the champion, as assets."""
 
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
 import dagster as dg
 import pandas as pd
+from pydantic import BaseModel, ValidationError
 
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.metadata import (
     OWNERS,
-    code_version,
     key,
     log_progress,
     table_metadata,
 )
-from lastfm_assets.evaluation.gate import Champion, choose_champion, min_precision_for
+from lastfm_assets.errors import StoreError
+from lastfm_assets.evaluation.challenge import Serving, choose
+from lastfm_assets.evaluation.comparison import compare
+from lastfm_assets.evaluation.gate import (
+    Champion,
+    choose_champion,
+    min_precision_for,
+    with_its_reason,
+)
 from lastfm_assets.evaluation.judge import evaluate_parts
 from lastfm_assets.evaluation.leaderboard import (
     CEILING,
     JUDGED,
     SELECTION,
     Evaluation,
+    held_out_figures,
     leaderboard,
 )
+from lastfm_assets.evaluation.segments import segment_table, segments
 from lastfm_assets.io import Store
 from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.side import SideTables
 from lastfm_assets.listening.split import pairs_of
-from lastfm_assets.models.trained import MODELS, TrainedModel
+from lastfm_assets.models.assets import SIDE
+from lastfm_assets.models.trained import MODELS, TrainedModel, model_named, train
+from lastfm_assets.provenance import code_version
 from lastfm_assets.settings import Settings
 from lastfm_assets.vocabulary import Columns
 
 LEADERBOARD = key("evaluation", "leaderboard")
-_JUDGING = code_version("evaluation/metrics.py", "evaluation/judge.py", "models/ranking.py")
+CHAMPION = key("evaluation", "champion")
+COMPARED_METRICS: Final = ("ndcg@10", "precision@10")
+_JUDGING = code_version(
+    "evaluation/metrics.py",
+    "evaluation/judge.py",
+    "evaluation/beyond_accuracy.py",
+    "models/ranking.py",
+)
+_SIDE_INPUTS = {t: dg.AssetIn(asset, dagster_type=pd.DataFrame) for t, asset in SIDE.items()}
 
 
 def _evaluation_asset(name: str) -> dg.AssetsDefinition:
@@ -38,10 +64,12 @@ def _evaluation_asset(name: str) -> dg.AssetsDefinition:
             "model": dg.AssetIn(key("models", name)),
             "matrix": dg.AssetIn(key("listening", "weighted_matrix")),
             "split_pairs": dg.AssetIn(key("listening", "split")),
+            **_SIDE_INPUTS,  # tags say how varied a list is, whatever the model looks at
         },
         description=(
             f"What {name} reaches for each user on train, validation and held out: precision, "
-            "recall, ndcg, map, mrr and hit rate of ten artists, ranked over the whole catalogue."
+            "recall, ndcg, map, mrr and hit rate of ten artists and auc, ranked over the whole "
+            "catalogue; and how novel, varied and popular its lists are."
         ),
         group_name="evaluation",
         kinds={"numpy", "parquet"},
@@ -54,32 +82,101 @@ def _evaluation_asset(name: str) -> dg.AssetsDefinition:
         model: TrainedModel,
         matrix: ListeningMatrix,
         split_pairs: pd.DataFrame,
+        **side: pd.DataFrame,
     ) -> dg.MaterializeResult[Evaluation]:
-        per_user = evaluate_parts(
-            model, matrix, split_pairs, on_progress=log_progress(context, f"{name} on train alone")
+        parts = evaluate_parts(
+            model,
+            matrix,
+            split_pairs,
+            SideTables(**side),
+            on_progress=log_progress(context, f"{name} on train alone"),
         )
-        result = Evaluation.of(model, per_user)
+        result = Evaluation.of(model, parts)
         return dg.MaterializeResult(
             value=result,
-            metadata=table_metadata(per_user, fingerprint=model.fingerprint, **result.means()),
+            metadata=table_metadata(
+                parts.per_user,
+                fingerprint=model.fingerprint,
+                **_finite(result.means()),
+                **_finite({f"held_out_{name}": x for name, x in parts.beyond_accuracy.items()}),
+            ),
         )
 
     return evaluation
 
 
+def _finite(figures: dict[str, float]) -> dict[str, float]:
+    """Those that exist: the UI cannot plot a NaN."""
+    return {name: value for name, value in figures.items() if math.isfinite(value)}
+
+
 evaluation_assets = [_evaluation_asset(name) for name in MODELS]
+
+
+_EVALUATIONS = {
+    name: dg.AssetIn(key("evaluation", name), dagster_type=Evaluation) for name in MODELS
+}
+
+
+@dg.asset(
+    key=key("evaluation", "comparison"),
+    ins=_EVALUATIONS,
+    group_name="evaluation",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    code_version=code_version("evaluation/comparison.py", "evaluation/leaderboard.py"),
+)
+@fails_clearly
+def comparison(
+    settings: dg.ResourceParam[Settings], **evaluations: Evaluation
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """Every pair of models on the same held-out users, and which of the two beats the other."""
+    tables = [
+        compare(
+            held_out_figures([evaluations[name] for name in MODELS], metric), seed=settings.seed
+        ).assign(metric=metric)
+        for metric in COMPARED_METRICS
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    table = table[["metric", *table.columns.drop("metric")]]
+    beaten = int(table["verdict"].str.contains(" beats ").sum())
+    return dg.MaterializeResult(value=table, metadata=table_metadata(table, beaten=beaten))
+
+
+@dg.asset(
+    key=key("evaluation", "segments"),
+    ins={"matrix": dg.AssetIn(key("listening", "weighted_matrix")), **_EVALUATIONS},
+    group_name="evaluation",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    code_version=code_version("evaluation/segments.py", "evaluation/metrics.py"),
+)
+@fails_clearly
+def segments_table(
+    matrix: ListeningMatrix, settings: dg.ResourceParam[Settings], **evaluations: Evaluation
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """For whom each model works: users of few and many plays, of niche and of popular taste."""
+    labels = segments(matrix)
+    tables = [
+        segment_table(evaluations[name].part("held_out"), labels, seed=settings.seed).assign(
+            **{Columns.MODEL: name}
+        )
+        for name in MODELS
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    table = table[[Columns.MODEL, *table.columns.drop(Columns.MODEL)]]
+    return dg.MaterializeResult(value=table, metadata=table_metadata(table))
 
 
 @dg.asset(
     key=LEADERBOARD,
-    ins={
-        "split_pairs": dg.AssetIn(key("listening", "split")),
-        **{name: dg.AssetIn(key("evaluation", name), dagster_type=Evaluation) for name in MODELS},
-    },
+    ins={"split_pairs": dg.AssetIn(key("listening", "split")), **_EVALUATIONS},
     group_name="evaluation",
     kinds={"pandas", "parquet"},
     owners=OWNERS,
-    code_version=code_version("evaluation/leaderboard.py", "evaluation/metrics.py"),
+    code_version=code_version(
+        "evaluation/leaderboard.py", "evaluation/comparison.py", "evaluation/metrics.py"
+    ),
 )
 @fails_clearly
 def leaderboard_table(
@@ -100,35 +197,62 @@ def leaderboard_table(
 
 
 @dg.asset(
-    key=key("evaluation", "champion"),
+    key=CHAMPION,
     ins={
         "board": dg.AssetIn(LEADERBOARD),
         "judged_on": dg.AssetIn(key("listening", "weighted_matrix")),
+        "split_pairs": dg.AssetIn(key("listening", "split")),
         "interactions": dg.AssetIn(key("listening", "interactions")),
+        **_SIDE_INPUTS,
+        **_EVALUATIONS,
     },
     group_name="evaluation",
     kinds={"json"},
     owners=OWNERS,
-    code_version=code_version("evaluation/gate.py"),
+    code_version=code_version(
+        "evaluation/gate.py", "evaluation/challenge.py", "evaluation/comparison.py"
+    ),
 )
 @fails_clearly
 def champion(
     context: dg.AssetExecutionContext,
     board: pd.DataFrame,
     judged_on: ListeningMatrix,
+    split_pairs: pd.DataFrame,
     interactions: pd.DataFrame,
+    *,
     settings: dg.ResourceParam[Settings],
     store: dg.ResourceParam[Store],
+    **others: Any,
 ) -> dg.MaterializeResult[Champion]:
-    """The model that serves, chosen on validation; refused unless its held-out figures pass."""
+    """The model that serves: best on validation, not worse than the last one, past the gate."""
     source = store.source_of(LEADERBOARD.path, pd.DataFrame)
+    min_precision = min_precision_for(source, settings.min_precision)
+    side = SideTables(**{table: others[table] for table in SIDE})
+    evaluations = {name: others[name] for name in MODELS}
+
+    def judged_again(name: str, config: BaseModel) -> Evaluation:
+        context.log.info(f"{name} serves with other parameters: it is fitted and judged again")
+        model = train(name, judged_on, config, side=side, seed=settings.seed)
+        return Evaluation.of(model, evaluate_parts(model, judged_on, split_pairs, side))
+
     every_pair = ListeningMatrix.from_pairs(interactions, judged_on.artist_ids)
+    last = _last_champion(context, store)
     chosen = choose_champion(
         board,
+        choose(
+            board,
+            evaluations,
+            serving=_serving(last, evaluations, judged_again),
+            pinned=settings.champion,
+            seed=settings.seed,
+        ),
         data=judged_on.fingerprint,
+        side=side.fingerprint,
         pairs=every_pair.fingerprint,
-        min_precision=min_precision_for(source, settings.min_precision),
+        min_precision=min_precision,
     )
+    chosen = with_its_reason(chosen, last)
     context.log.info(f"champion: {chosen.model}, {chosen.because}")
     return dg.MaterializeResult(
         value=chosen,
@@ -137,3 +261,36 @@ def champion(
             for name, value in chosen.model_dump().items()
         },
     )
+
+
+def _last_champion(context: dg.AssetExecutionContext, store: Store) -> Champion | None:
+    """The champion until now, as recorded."""
+    if not store.has(CHAMPION.path, Champion):
+        return None
+    try:
+        return store.read(CHAMPION.path, Champion)
+    except StoreError as problem:  # damaged or of an older version: it must not block its successor
+        context.log.warning(f"which model served is not known: {problem}")
+        return None
+
+
+def _serving(
+    last: Champion | None,
+    evaluations: Mapping[str, Evaluation],
+    judged_again: Callable[[str, BaseModel], Evaluation],
+) -> Serving | None:
+    """The last champion on the present data, whatever data and code it won with.
+
+    The leaderboard's model of that name is the same where its parameters are; else it is judged
+    again with its own, unless they mean nothing to this code: then that model stands for it.
+    """
+    if last is None:
+        return None
+    present = evaluations.get(last.model)
+    if present is None or json.loads(present.parameters) == last.parameters:
+        return Serving(last.model, present)
+    try:
+        config = model_named(last.model).Config.model_validate(last.parameters)
+    except ValidationError:
+        return Serving(last.model, present)
+    return Serving(last.model, judged_again(last.model, config))

@@ -7,16 +7,16 @@ import pandas as pd
 
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.metadata import check_result, key, rules_as_checks
+from lastfm_assets.evaluation.challenge import candidate_row
 from lastfm_assets.evaluation.gate import (
     Verdict,
-    best_row,
     min_precision_for,
     popularity_precision,
     popularity_verdict,
     precision_verdict,
 )
 from lastfm_assets.evaluation.leaderboard import JUDGED, Evaluation
-from lastfm_assets.evaluation.rules import EVALUATION_RULES
+from lastfm_assets.evaluation.rules import COMPARISON_RULES, EVALUATION_RULES, SEGMENT_RULES
 from lastfm_assets.findings import Finding
 from lastfm_assets.io import Store
 from lastfm_assets.models.trained import MODELS
@@ -36,6 +36,10 @@ evaluation_checks = [
     )
     for name in MODELS
 ]
+comparison_checks = rules_as_checks(
+    key("evaluation", "comparison"), COMPARISON_RULES, kind=pd.DataFrame
+)
+segment_checks = rules_as_checks(key("evaluation", "segments"), SEGMENT_RULES, kind=pd.DataFrame)
 
 
 @dg.multi_asset_check(
@@ -45,15 +49,15 @@ evaluation_checks = [
             name=PRECISION_CHECK,
             asset=_LEADERBOARD,
             blocking=True,
-            description="Held-out precision@10 of the model best on validation reaches the "
-            "threshold (LASTFM_MIN_PRECISION, else the source's own).",
+            description="Held-out precision@10 of the model best on validation, or of the pinned "
+            "one, reaches the threshold (LASTFM_MIN_PRECISION, else the source's own).",
         ),
         dg.AssetCheckSpec(
             name=POPULARITY_CHECK,
             asset=_LEADERBOARD,
             blocking=True,
-            description="Held-out precision@10 of the model best on validation is at least twice "
-            "that of recommending what everybody plays.",
+            description="Held-out precision@10 of the model best on validation, or of the pinned "
+            "one, is at least twice that of recommending what everybody plays.",
         ),
     ],
     ins={"board": dg.AssetIn(_LEADERBOARD)},
@@ -66,10 +70,10 @@ def gate_checks(
     settings: dg.ResourceParam[Settings],
     store: dg.ResourceParam[Store],
 ) -> Iterator[dg.AssetCheckResult]:
-    """Holds the best model's held-out figures against both thresholds."""
-    best = best_row(board)
+    """Holds the held-out figures of whoever is up for serving against both thresholds."""
+    candidate = candidate_row(board, settings.champion)
     source = store.source_of(_LEADERBOARD.path, pd.DataFrame)
-    precision = float(best[JUDGED])
+    precision = float(candidate[JUDGED])
     verdicts = {
         PRECISION_CHECK: precision_verdict(
             precision, min_precision_for(source, settings.min_precision)
@@ -78,7 +82,7 @@ def gate_checks(
     }
     for name, verdict in verdicts.items():  # yielded: Dagster stores a returned tuple as a value
         if dg.AssetCheckKey(_LEADERBOARD, name) in context.selected_asset_check_keys:
-            finding = _finding(verdict, str(best[Columns.MODEL]))
+            finding = _finding(verdict, str(candidate[Columns.MODEL]))
             yield check_result(finding, asset=_LEADERBOARD, name=name)
 
 

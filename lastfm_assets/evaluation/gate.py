@@ -9,8 +9,9 @@ import pandas as pd
 from pydantic import BaseModel
 
 from lastfm_assets.errors import GateRefusedError
+from lastfm_assets.evaluation.challenge import MARGIN, Choice
 from lastfm_assets.evaluation.leaderboard import JUDGED, SELECTION
-from lastfm_assets.models.trained import fingerprint, model_named
+from lastfm_assets.models.trained import code_of, fingerprint, model_named
 from lastfm_assets.vocabulary import Columns
 
 BASELINE: Final = "popularity"
@@ -30,12 +31,29 @@ class Champion(BaseModel, frozen=True, extra="forbid"):
     """Which model serves, why, and on what evidence."""
 
     model: str
+    because: str
+    """One sentence for an operator."""
+    challenger: str
+    """The model best on validation."""
+    serving: str | None
+    """The champion before this one."""
+    difference: float | None
+    """Held-out ndcg@10 of the challenger minus that of `serving`, None where not compared."""
+    low: float | None
+    """Lower end of its 95% interval."""
+    high: float | None
+    margin: float
+    """How far below zero `low` may be for the challenger to replace `serving`."""
+    pinned: bool
+    """Whether an operator chose it, by LASTFM_CHAMPION."""
     parameters: dict[str, Any]
     seed: int
     fingerprint: str
     """Of the model that was judged."""
     pairs: str
     """Fingerprint of all pairs, held out included: the lists are refitted on exactly these."""
+    code: str
+    """Version of the sources that fitted it; others are refused."""
     validation_ndcg: float
     precision: float
     precision_low: float
@@ -43,8 +61,6 @@ class Champion(BaseModel, frozen=True, extra="forbid"):
     popularity_precision: float
     min_precision: float
     """The threshold in force when it was judged."""
-    because: str
-    """One sentence for an operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +112,6 @@ def popularity_verdict(precision: float, popularity_precision: float) -> Verdict
     return Verdict(ratio, MIN_OVER_POPULARITY)
 
 
-def best_row(leaderboard: pd.DataFrame) -> pd.Series:
-    """The model that is best on validation."""
-    return leaderboard.iloc[int(leaderboard[SELECTION].fillna(-math.inf).to_numpy().argmax())]
-
-
 def popularity_precision(leaderboard: pd.DataFrame) -> float:
     """Held-out precision@10 of popularity; NaN where it was not evaluated."""
     rows = leaderboard.loc[leaderboard[Columns.MODEL] == BASELINE, JUDGED]
@@ -108,52 +119,91 @@ def popularity_precision(leaderboard: pd.DataFrame) -> float:
 
 
 def choose_champion(
-    leaderboard: pd.DataFrame, *, data: str, pairs: str, min_precision: float
+    leaderboard: pd.DataFrame,
+    choice: Choice,
+    *,
+    data: str,
+    side: str,
+    pairs: str,
+    min_precision: float,
 ) -> Champion:
-    """Names the champion, or refuses.
+    """Makes the chosen model champion, or refuses.
 
     Args:
         leaderboard: see `leaderboard`.
+        choice: who is to serve, see `challenge.choose`.
         data: fingerprint of the matrix that the models should have been judged with.
+        side: fingerprint of the tags and friends that those who look at them should have had.
         pairs: fingerprint of all pairs that the champion will be refitted on.
         min_precision: the threshold in force.
 
     Returns:
-        The model best on validation, if its held-out figures pass.
+        The champion, if its held-out figures pass, whoever chose it.
 
     Raises:
         GateRefusedError: a threshold is missed, or the figures are of another model.
     """
-    best = best_row(leaderboard)
-    if not math.isfinite(best[SELECTION]):
-        raise GateRefusedError(
-            "no model has a validation figure, as no user has enough artists to put one aside; "
-            "expected users with five artists or more; nothing is published, the last lists stay"
-        )
-    name, parameters = str(best[Columns.MODEL]), json.loads(str(best["parameters"]))
-    config = model_named(name).Config.model_validate(parameters)
-    judged = fingerprint(name, config, seed=int(best["seed"]), data=data)
-    if judged != best["fingerprint"]:
-        raise GateRefusedError(
-            f"the leaderboard's figures for {name} are of another model or of older data; "
-            "expected those of the current matrix: run a whole refresh"
-        )
+    row, contest = choice.row, choice.contest
     champion = Champion(
-        model=name,
-        parameters=parameters,
-        seed=int(best["seed"]),
-        fingerprint=judged,
+        model=str(row[Columns.MODEL]),
+        because=f"{choice.because}; held-out precision@10 {row[JUDGED]:.4f}",
+        challenger=choice.challenger,
+        serving=choice.serving,
+        difference=contest.difference if contest else None,
+        low=contest.low if contest else None,
+        high=contest.high if contest else None,
+        margin=MARGIN,
+        pinned=choice.pinned,
+        parameters=json.loads(str(row["parameters"])),
+        seed=int(row["seed"]),
+        fingerprint=_current_fingerprint(row, data=data, side=side),
         pairs=pairs,
-        validation_ndcg=float(best[SELECTION]),
-        precision=float(best[JUDGED]),
-        precision_low=float(best[f"{JUDGED}_low"]),
-        precision_high=float(best[f"{JUDGED}_high"]),
+        code=code_of(str(row[Columns.MODEL])),
+        validation_ndcg=float(row[SELECTION]),
+        precision=float(row[JUDGED]),
+        precision_low=float(row[f"{JUDGED}_low"]),
+        precision_high=float(row[f"{JUDGED}_high"]),
         popularity_precision=popularity_precision(leaderboard),
         min_precision=min_precision,
-        because=_reason(leaderboard, best),
     )
     require_approved(champion, pairs=pairs, min_precision=min_precision)
     return champion
+
+
+def with_its_reason(champion: Champion, last: Champion | None) -> Champion:
+    """The last record, if a rerun has found the same again: it says by what contest it was chosen.
+
+    Args:
+        champion: as found now.
+        last: the champion until now.
+
+    Returns:
+        `last` where they differ in nothing but the story of the choice, else `champion`.
+    """
+    if last is None or champion.difference is not None:
+        return champion
+    story = last.model_dump(include={"because", "serving", "difference", "low", "high"})
+    return last if champion.model_copy(update=story) == last else champion
+
+
+def _current_fingerprint(row: pd.Series, *, data: str, side: str) -> str:
+    """Of the model on the present data with the present code, which the figures must be of."""
+    name = str(row[Columns.MODEL])
+    model = model_named(name)
+    current = fingerprint(
+        name,
+        model.Config.model_validate_json(str(row["parameters"])),
+        seed=int(row["seed"]),
+        data=data,
+        side=side if model.needs_side else "",
+        code=code_of(name),
+    )
+    if current != row["fingerprint"]:
+        raise GateRefusedError(
+            f"the leaderboard's figures for {name} are of another model, of older data or of "
+            "older code; expected those of the current matrix: run a whole refresh"
+        )
+    return current
 
 
 def require_approved(champion: Champion, *, pairs: str, min_precision: float) -> None:
@@ -184,12 +234,7 @@ def require_approved(champion: Champion, *, pairs: str, min_precision: float) ->
         raise GateRefusedError(
             f"{champion.model} was judged on other plays than those at hand; run a whole refresh"
         )
-
-
-def _reason(leaderboard: pd.DataFrame, best: pd.Series) -> str:
-    others = leaderboard.drop(index=best.name)
-    said = f"best of {len(leaderboard)} models on validation, ndcg@10 {best[SELECTION]:.4f}"
-    if len(others):
-        second = best_row(others)
-        said += f" against {second[SELECTION]:.4f} of {second[Columns.MODEL]}"
-    return f"{said}; held-out precision@10 {best[JUDGED]:.4f}"
+    if champion.code != code_of(champion.model):
+        raise GateRefusedError(
+            f"{champion.model} was judged with other code than that at hand; run a whole refresh"
+        )

@@ -1,17 +1,16 @@
 """All models on one table, best on validation first."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
-from lastfm_assets.evaluation.metrics import (
-    METRICS,
-    bootstrap_interval,
-    means,
-    precision_ceiling,
-)
+from lastfm_assets.evaluation.comparison import ERROR, compare
+from lastfm_assets.evaluation.judge import Parts
+from lastfm_assets.evaluation.metrics import bootstrap_intervals, means, precision_ceiling
 from lastfm_assets.models.trained import TrainedModel
 from lastfm_assets.vocabulary import PARTS, Columns
 
@@ -20,7 +19,11 @@ SELECTION: Final = "validation_ndcg@10"
 JUDGED: Final = "held_out_precision@10"
 """The column that the gate looks at."""
 CEILING: Final = "held_out_precision_ceiling@10"
-_INTERVALS: Final = ("precision@10", "ndcg@10")
+COMPARED: Final = "ndcg@10"
+"""The held-out metric by which one model is said to beat another."""
+BEST: Final = "best"
+_FIRST: Final = [SELECTION, JUDGED, f"{JUDGED}_low", f"{JUDGED}_high", CEILING]
+_LAST: Final = ["verdict", "users", "parameters", "seed", "fingerprint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +36,35 @@ class Evaluation:
     seed: int
     fingerprint: str
     """Of the model judged on held out; see `TrainedModel.fingerprint`."""
+    beyond_accuracy: dict[str, float]
+    """`<figure>@10` of the lists judged on held out; see `judge.beyond_accuracy`."""
     per_user: pd.DataFrame
-    """`part, user_id, <metric>@10`; see `judge.evaluate_parts`."""
+    """`part, user_id, <metric>`; see `judge.evaluate_parts`."""
 
     @classmethod
-    def of(cls, model: TrainedModel, per_user: pd.DataFrame) -> "Evaluation":
+    def of(cls, model: TrainedModel, parts: Parts) -> "Evaluation":
         """The evaluation of one trained model."""
         parameters = json.dumps(model.config.model_dump(), sort_keys=True)
-        return cls(model.name, parameters, model.seed, model.fingerprint, per_user)
+        return cls(
+            model.name,
+            parameters,
+            model.seed,
+            model.fingerprint,
+            parts.beyond_accuracy,
+            parts.per_user,
+        )
 
     def part(self, part: str) -> pd.DataFrame:
         """One part's users and metrics."""
         chosen = self.per_user[self.per_user[Columns.PART] == part]
         return chosen.drop(columns=Columns.PART).reset_index(drop=True)
 
+    def held_out(self, metric: str) -> pd.Series:
+        """One metric on held out, by user."""
+        return self.part("held_out").set_index(Columns.USER)[metric]
+
     def means(self) -> dict[str, float]:
-        """`<part>_<metric>@10` for every part and metric."""
+        """`<part>_<metric>` for every part and metric."""
         return {
             f"{part}_{metric}": value
             for part in PARTS
@@ -57,45 +73,77 @@ class Evaluation:
 
 
 def leaderboard(
-    evaluations: list[Evaluation], held_out_sizes: pd.Series, *, seed: int
+    evaluations: Sequence[Evaluation], held_out_sizes: pd.Series, *, seed: int
 ) -> pd.DataFrame:
     """Puts evaluations side by side.
 
     Args:
         evaluations: one a model.
         held_out_sizes: artists held out for each user, for the ceiling of precision.
-        seed: of the bootstrap over users, shared by all models.
+        seed: of the bootstrap over users, shared by all models and metrics.
 
     Returns:
         One row a model, ordered by `SELECTION`, best first (equal: by name): `model`, the mean
-        of every metric as `<part>_<metric>@10`, 95% bounds of held-out precision and ndcg as
-        `..._low` and `..._high`, `held_out_precision_ceiling@10`, `users` (those with something
-        held out), `parameters`, `seed`, `fingerprint`.
+        of every metric as `<part>_<metric>`, 95% bounds of every held-out metric as `..._low` and
+        `..._high`, `held_out_precision_ceiling@10`, `verdict` (see `verdicts`), `users` (those
+        with something held out), `parameters`, `seed`, `fingerprint`.
     """
-    ceiling = precision_ceiling(held_out_sizes.to_numpy(), 10)
-    rows = []
-    for evaluation in evaluations:
-        held_out = evaluation.part("held_out")
-        row: dict[str, object] = {Columns.MODEL: evaluation.model, **evaluation.means()}
-        for metric in _INTERVALS:
-            low, high = bootstrap_interval(held_out[metric].to_numpy(), seed=seed)
-            row[f"held_out_{metric}_low"], row[f"held_out_{metric}_high"] = low, high
-        row[CEILING] = ceiling
-        row["users"] = len(held_out)
-        row["parameters"] = evaluation.parameters
-        row["seed"] = evaluation.seed
-        row["fingerprint"] = evaluation.fingerprint
-        rows.append(row)
-    table = pd.DataFrame(rows)
-    return table.sort_values(
+    rows = [row_of(evaluation, seed=seed) for evaluation in evaluations]
+    table = pd.DataFrame(rows).sort_values(
         [SELECTION, Columns.MODEL], ascending=[False, True], ignore_index=True
-    )[[Columns.MODEL, *_metric_columns(), "users", "parameters", "seed", "fingerprint"]]
+    )
+    table[CEILING] = precision_ceiling(held_out_sizes.to_numpy(), 10)
+    table["verdict"] = verdicts(evaluations, str(table[Columns.MODEL].iloc[0]), seed=seed)[
+        table[Columns.MODEL]
+    ].to_numpy()
+    ends = [Columns.MODEL, *_FIRST, *_LAST]
+    figures = [column for column in table.columns if column not in ends]
+    return table[[Columns.MODEL, *_FIRST, *figures, *_LAST]]
 
 
-def _metric_columns() -> list[str]:
-    columns = [SELECTION, JUDGED, f"{JUDGED}_low", f"{JUDGED}_high", CEILING]
-    columns += [f"held_out_ndcg@10{end}" for end in ("", "_low", "_high")]
-    every = [
-        f"{part}_{metric}@10" for part in ("held_out", "train", "validation") for metric in METRICS
-    ]
-    return columns + [column for column in every if column not in columns]
+def row_of(evaluation: Evaluation, *, seed: int) -> dict[str, object]:
+    """One model's figures: means, bounds of those on held out, and which model exactly it is."""
+    held_out = evaluation.part("held_out").drop(columns=Columns.USER)
+    bounds = bootstrap_intervals(held_out.to_numpy(np.float64), seed=seed)
+    row: dict[str, object] = {Columns.MODEL: evaluation.model, **evaluation.means()}
+    for metric, (low, high) in zip(held_out.columns, bounds, strict=True):
+        row[f"held_out_{metric}_low"], row[f"held_out_{metric}_high"] = float(low), float(high)
+    row |= {f"held_out_{name}": value for name, value in evaluation.beyond_accuracy.items()}
+    return row | {
+        "users": len(held_out),
+        "parameters": evaluation.parameters,
+        "seed": evaluation.seed,
+        "fingerprint": evaluation.fingerprint,
+    }
+
+
+def held_out_figures(evaluations: Sequence[Evaluation], metric: str) -> pd.DataFrame:
+    """(n_users, n_models) one metric on held out, indexed by user; NaN where a user has none."""
+    return pd.DataFrame(
+        {evaluation.model: evaluation.held_out(metric) for evaluation in evaluations}
+    )
+
+
+def verdicts(evaluations: Sequence[Evaluation], best: str, *, seed: int) -> pd.Series:
+    """Each model against the best, by held-out `COMPARED`, as one comparison among all pairs.
+
+    Args:
+        evaluations: one a model.
+        best: the model that the others are held against.
+        seed: of the draws, see `comparison.compare`.
+
+    Returns:
+        By model: "best", "als beats this one", "no difference seen from als", or "beats als".
+    """
+    table = compare(held_out_figures(evaluations, COMPARED), seed=seed)
+    said = {best: BEST}
+    for row in table.to_dict("records"):
+        if best not in (row["model_a"], row["model_b"]):
+            continue
+        other = row["model_b"] if row["model_a"] == best else row["model_a"]
+        ahead = row["difference"] if row["model_a"] == best else -row["difference"]
+        if not row["p_adjusted"] < ERROR:
+            said[other] = f"no difference seen from {best}"
+        else:
+            said[other] = f"{best} beats this one" if ahead > 0 else f"beats {best}"
+    return pd.Series(said)

@@ -1,4 +1,4 @@
-r"""Metrics of top-k lists, one meaning each: per user first, then the mean.
+r"""Metrics of ranked lists, one meaning each: per user first, then the mean.
 
 With hits h_i (1 where the artist at rank i is held out, else 0) and m held-out artists:
 
@@ -9,12 +9,15 @@ ndcg       :math:`\sum_{i \le k} h_i / \log_2(i + 1)` over the same sum for min(
 map        :math:`\sum_{i \le k} h_i P_i / \min(k, m)`, P_i the precision at i
 mrr        1 / rank of the first hit within k, else 0
 hit_rate   1 if there is a hit within k, else 0
+auc        share of (held-out, not held-out) pairs of artists in the right order over the whole
+           ranking, without a cut-off; a tie counts one half
 ========== ==============================================================================
 
-A user with nothing held out has no value (NaN) and is not counted in a mean. A user with
-something held out and no list has 0.
+A user with nothing held out has no value (NaN) and is not counted in a mean, nor has one auc if
+nothing else is ranked. A user with something held out and no list has 0 (auc: one half).
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,40 +26,95 @@ import pandas as pd
 from lastfm_assets.vocabulary import Columns
 
 METRICS: Final = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
+"""Those with a cut-off, `<metric>@<k>`."""
+AUC: Final = "auc"
+_COUNT_BYTES: Final = 2**20
+"""Memory for the counts of one chunk of resamples, small enough to stay in a processor's cache."""
 
 
-def metrics_per_user(hits: np.ndarray, held_out: np.ndarray, k: int) -> dict[str, np.ndarray]:
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Where in the lists held-out artists stand."""
+
+    rows: np.ndarray
+    """(h,) row of the user of each hit, not falling."""
+    places: np.ndarray
+    """(h,) its place in the user's list, 0 the best, rising within a user."""
+
+    @classmethod
+    def of(cls, hit: np.ndarray) -> "Hits":
+        """From (n_users, n) bool, whether the artist at each place is held out."""
+        return cls(*np.nonzero(hit))
+
+
+def metrics_per_user(hits: Hits, held_out: np.ndarray, k: int) -> dict[str, np.ndarray]:
     """Every metric at one cut-off for every user.
 
     Args:
-        hits: (n_users, n) bool, whether the artist at each rank is held out; n may be below k,
-            the ranks that are not there are no hits.
+        hits: of whole lists or of their first n places; places that are not there are no hits.
         held_out: (n_users,) int, how many artists of each user are held out.
         k: the cut-off, >= 1.
 
     Returns:
         `METRICS` by name, each (n_users,) float64 in 0..1, NaN where nothing is held out.
     """
-    hit = hits[:, :k].astype(np.float64)
-    ranks = np.arange(1, hit.shape[1] + 1)
-    found = hit.sum(axis=1)
+    within = hits.places < k
+    rows, places = hits.rows[within], hits.places[within]
+    n_users = len(held_out)
+    found = np.bincount(rows, minlength=n_users)
+    first = np.cumsum(found) - found
+    hits_so_far = np.arange(1, len(rows) + 1) - first[rows]
     reachable = np.minimum(held_out, k)
     discount = 1.0 / np.log2(np.arange(2, k + 2))
     ideal = np.concatenate([[0.0], np.cumsum(discount)])[reachable]
-    average = (hit * np.cumsum(hit, axis=1) / ranks).sum(axis=1)
+    any_hit = found > 0
+    reciprocal = np.zeros(n_users)
+    reciprocal[any_hit] = 1.0 / (places[first[any_hit]] + 1)
     with np.errstate(invalid="ignore"):
         values = {
             "precision": found / k,
             "recall": found / held_out,
-            "ndcg": (hit * discount[: hit.shape[1]]).sum(axis=1) / ideal,
-            "map": average / reachable,
-            "mrr": (hit / ranks).max(axis=1, initial=0.0),
-            "hit_rate": (found > 0).astype(np.float64),
+            "ndcg": np.bincount(rows, discount[places], n_users) / ideal,
+            "map": np.bincount(rows, hits_so_far / (places + 1), n_users) / reachable,
+            "mrr": reciprocal,
+            "hit_rate": any_hit.astype(np.float64),
         }
-    nothing = held_out == 0
     for value in values.values():
-        value[nothing] = np.nan
+        value[held_out == 0] = np.nan
     return values
+
+
+def auc_per_user(
+    rows: np.ndarray,
+    ranks: np.ndarray,
+    held_out: np.ndarray,
+    n_ahead: np.ndarray,
+    n_last: np.ndarray,
+) -> np.ndarray:
+    r"""Area under each user's ROC curve, from ranks (Mann and Whitney, 1947).
+
+    With R the sum of the ranks of a user's m held-out artists among n, there are
+    :math:`R - m (m + 1) / 2` pairs in wrong order of :math:`m (n - m)` pairs.
+
+    Args:
+        rows: (p,) user of each held-out artist that has a rank.
+        ranks: (p,) its rank, 1 the best; equal scores share the mean of their ranks, by which a
+            tie counts one half.
+        held_out: (n_users,) m, those without a rank included.
+        n_ahead: (n_users,) artists that have a rank.
+        n_last: (n_users,) artists that are tied behind those, held out or not; n is the sum of
+            both.
+
+    Returns:
+        (n_users,) in 0..1, NaN where nothing is held out or everything is.
+    """
+    wanted = held_out.astype(np.float64)
+    without_rank = held_out - np.bincount(rows, minlength=len(held_out))
+    ranked = np.bincount(rows, ranks, len(held_out))
+    rank_sums = ranked + without_rank * (n_ahead + (n_last + 1) / 2)
+    with np.errstate(invalid="ignore"):
+        wrong = rank_sums - wanted * (wanted + 1) / 2
+        return np.asarray(1.0 - wrong / (wanted * (n_ahead + n_last - wanted)))
 
 
 def precision_ceiling(held_out: np.ndarray, k: int) -> float:
@@ -67,8 +125,8 @@ def precision_ceiling(held_out: np.ndarray, k: int) -> float:
 
 def hits_in_lists(
     lists: np.ndarray, held_out_rows: np.ndarray, held_out_columns: np.ndarray, n_artists: int
-) -> np.ndarray:
-    """Marks which listed artists are held out.
+) -> Hits:
+    """Finds the listed artists that are held out.
 
     Args:
         lists: (n_users, n) int64 artist columns, negative where a list has ended.
@@ -77,60 +135,25 @@ def hits_in_lists(
         n_artists: size of the catalogue.
 
     Returns:
-        (n_users, n) bool.
+        Each listed artist that is held out for the user of its list.
     """
     pairs = np.sort(held_out_rows.astype(np.int64) * n_artists + held_out_columns)
-    listed = np.arange(len(lists), dtype=np.int64)[:, None] * n_artists + lists
     if not len(pairs):
-        return np.zeros(lists.shape, dtype=bool)
+        return Hits.of(np.zeros(lists.shape, dtype=bool))
+    listed = np.arange(len(lists), dtype=np.int64)[:, None] * n_artists + lists
     place = np.minimum(np.searchsorted(pairs, listed), len(pairs) - 1)
-    return np.asarray((pairs[place] == listed) & (lists >= 0))
-
-
-def judge_lists(lists: pd.DataFrame, held_out: pd.DataFrame, cutoffs: list[int]) -> pd.DataFrame:
-    """Judges anybody's lists against held-out pairs.
-
-    Args:
-        lists: `user_id, artist_id, score`; the highest score is first, equal scores go to the
-            smaller artist id; an artist that a list names twice counts once, at its best place.
-        held_out: `user_id, artist_id`; a pair that stands twice counts once.
-        cutoffs: list lengths to judge at, each >= 1.
-
-    Returns:
-        One row a user of `held_out`, ordered by id: `user_id` and `<metric>@<k>`. Users with a
-        list but nothing held out are left out.
-    """
-    pairs = held_out[[Columns.USER, Columns.ARTIST]].drop_duplicates()
-    users = np.unique(pairs[Columns.USER].to_numpy())
-    artists = np.unique(
-        np.concatenate([pairs[Columns.ARTIST].to_numpy(), lists[Columns.ARTIST].to_numpy()])
-    )
-    counted = lists[lists[Columns.USER].isin(users)].sort_values(
-        [Columns.USER, Columns.SCORE, Columns.ARTIST], ascending=[True, False, True]
-    )
-    counted = counted.drop_duplicates([Columns.USER, Columns.ARTIST])
-    row = np.searchsorted(users, counted[Columns.USER].to_numpy())
-    place = counted.groupby(Columns.USER).cumcount().to_numpy()
-    kept = place < max(cutoffs)
-    table = np.full((len(users), max(cutoffs)), -1, dtype=np.int64)
-    columns = np.searchsorted(artists, counted[Columns.ARTIST].to_numpy())
-    table[row[kept], place[kept]] = columns[kept]
-    pair_rows = np.searchsorted(users, pairs[Columns.USER].to_numpy())
-    pair_columns = np.searchsorted(artists, pairs[Columns.ARTIST].to_numpy())
-    hits = hits_in_lists(table, pair_rows, pair_columns, len(artists))
-    sizes = np.bincount(pair_rows, minlength=len(users))
-    return per_user_table(users, hits, sizes, cutoffs)
+    return Hits.of((pairs[place] == listed) & (lists >= 0))
 
 
 def per_user_table(
-    user_ids: np.ndarray, hits: np.ndarray, held_out: np.ndarray, cutoffs: list[int]
+    user_ids: np.ndarray, hits: Hits, held_out: np.ndarray, cutoffs: list[int], auc: np.ndarray
 ) -> pd.DataFrame:
-    """The metrics of `metrics_per_user` as columns `<metric>@<k>` behind `user_id`."""
+    """`user_id`, the metrics of `metrics_per_user` as `<metric>@<k>`, and `auc`, (n_users,)."""
     columns: dict[str, np.ndarray] = {Columns.USER: user_ids}
     for k in cutoffs:
         for metric, values in metrics_per_user(hits, held_out, k).items():
             columns[f"{metric}@{k}"] = values
-    return pd.DataFrame(columns)
+    return pd.DataFrame({**columns, AUC: auc}, copy=False)
 
 
 def means(per_user: pd.DataFrame) -> dict[str, float]:
@@ -139,27 +162,51 @@ def means(per_user: pd.DataFrame) -> dict[str, float]:
     return {str(name): float(value) for name, value in metrics.mean(skipna=True).items()}
 
 
-def bootstrap_interval(
+def bootstrap_intervals(
     values: np.ndarray, *, seed: int, resamples: int = 2000, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile interval of the mean over users, drawn with replacement (Efron, 1979).
+) -> np.ndarray:
+    """Percentile intervals of means over users, drawn with replacement (Efron, 1979).
+
+    All columns see the same draws of users, so that intervals of models or metrics in them are
+    paired. A resampled mean of a column is over those drawn who have a value in it.
 
     Args:
-        values: (n_users,) one metric; NaN users are left out.
+        values: (n_users, n_metrics); NaN where a user has no value. Users without any value are
+            left out before drawing.
         seed: of the draws.
         resamples: how many means are drawn.
         level: coverage.
 
     Returns:
-        Lower and upper bound; NaN twice where no user counts.
+        (n_metrics, 2) lower and upper bounds; NaN where a column has no value.
     """
-    counted = values[~np.isnan(values)]
-    if not len(counted):
-        return float("nan"), float("nan")
+    has_value = ~np.isnan(values)
+    counted = has_value.any(axis=1)
+    filled = np.where(has_value, values, 0.0)[counted]
+    given = has_value[counted].astype(np.float64)
+    n_users, n_metrics = filled.shape
+    if not n_users:
+        return np.full((n_metrics, 2), np.nan)
     rng = np.random.default_rng(seed)
-    drawn = [
-        counted[rng.integers(len(counted), size=len(counted))].mean() for _ in range(resamples)
-    ]
+    drawn = np.empty((resamples, n_metrics))
+    step = max(1, _COUNT_BYTES // (8 * n_users))
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        # row r says how often each user stands in resample r
+        drawn_users = rng.integers(n_users, size=(size, n_users))
+        times = np.array([np.bincount(row, minlength=n_users) for row in drawn_users], np.float64)
+        with np.errstate(invalid="ignore"):
+            drawn[start : start + size] = (times @ filled) / (times @ given)
     tail = (1.0 - level) / 2.0
-    low, high = np.quantile(drawn, [tail, 1.0 - tail])
-    return float(low), float(high)
+    bounds = np.full((n_metrics, 2), np.nan)
+    known = has_value.any(axis=0)
+    bounds[known] = np.nanquantile(drawn[:, known], [tail, 1.0 - tail], axis=0).T
+    return bounds
+
+
+def bootstrap_interval(
+    values: np.ndarray, *, seed: int, resamples: int = 2000, level: float = 0.95
+) -> tuple[float, float]:
+    """`bootstrap_intervals` of one metric, (n_users,): its lower and upper bound."""
+    bounds = bootstrap_intervals(values[:, None], seed=seed, resamples=resamples, level=level)
+    return float(bounds[0, 0]), float(bounds[0, 1])

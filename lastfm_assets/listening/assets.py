@@ -9,7 +9,6 @@ import pandas as pd
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.metadata import (
     OWNERS,
-    code_version,
     key,
     log_progress,
     table_metadata,
@@ -20,9 +19,11 @@ from lastfm_assets.io import Store
 from lastfm_assets.listening.clean import MERGED, RawTables, clean, refused_share
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.parse import content_hash, empty, parse
+from lastfm_assets.listening.side import without_pairs
 from lastfm_assets.listening.split import pairs_of, split
 from lastfm_assets.listening.tables import RAW_TABLES
 from lastfm_assets.listening.weighting import Scheme, Weighting
+from lastfm_assets.provenance import code_version
 from lastfm_assets.settings import Settings, data_folder
 from lastfm_assets.sources.resolve import open_source
 from lastfm_assets.vocabulary import Columns
@@ -189,6 +190,29 @@ def split_pairs(
     table = split(interactions, seed=settings.seed)
     sizes = {f"{part}_pairs": int(n) for part, n in table[Columns.PART].value_counts().items()}
     return dg.MaterializeResult(value=table, metadata=table_metadata(table, **sizes))
+
+
+@dg.asset(
+    key=key("listening", "training_tags"),
+    ins={
+        "tag_assignments": dg.AssetIn(key("listening", "tag_assignments")),
+        "split_pairs": dg.AssetIn(key("listening", "split")),
+    },
+    group_name="listening",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    code_version=code_version("listening/side.py"),
+)
+@fails_clearly
+def training_tags(
+    tag_assignments: pd.DataFrame, split_pairs: pd.DataFrame
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """Tag assignments that models may learn from: none of a held-out user and artist."""
+    table = without_pairs(tag_assignments, pairs_of(split_pairs, "held_out"))
+    left_out = len(tag_assignments) - len(table)
+    return dg.MaterializeResult(
+        value=table, metadata=table_metadata(table, left_out_as_held_out=left_out)
+    )
 
 
 class WeightingConfig(dg.Config):

@@ -64,3 +64,9 @@ matrix_checks = rules_as_checks(
     kind=ListeningMatrix,
     others={"split_pairs": _SPLIT},
 )
+training_tag_checks = rules_as_checks(
+    key("listening", "training_tags"),
+    rules.TRAINING_TAG_RULES,
+    kind=pd.DataFrame,
+    others={"split_pairs": _SPLIT},
+)

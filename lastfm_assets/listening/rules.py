@@ -149,6 +149,13 @@ def held_out_pairs_are_not_seen(matrix: ListeningMatrix, split_pairs: pd.DataFra
     return no_violations(leaked=leaked, missing=abs(missing))
 
 
+def no_tag_of_a_held_out_pair(training_tags: pd.DataFrame, split_pairs: pd.DataFrame) -> Finding:
+    """No tag is left that a user gave an artist whose pair is held out."""
+    pair = [Columns.USER, Columns.ARTIST]
+    held_out = split_pairs.loc[split_pairs[Columns.PART] == "held_out", pair]
+    return no_violations(leaked=len(training_tags[pair].merge(held_out, on=pair)))
+
+
 def weights_are_finite(matrix: ListeningMatrix, split_pairs: pd.DataFrame) -> Finding:
     """Every weight is finite and not negative, and not all are zero."""
     del split_pairs
@@ -164,4 +171,5 @@ TAG_RULES: Final[list[Rule]] = [tags_refer_to_artists]
 FRIEND_RULES: Final[list[Rule]] = [friends_are_users]
 REJECTED_RULES: Final[list[Rule]] = [few_rows_refused, every_refusal_has_a_reason]
 SPLIT_RULES: Final[list[Rule]] = [parts_are_disjoint_and_complete, shares_are_as_asked]
+TRAINING_TAG_RULES: Final[list[Rule]] = [no_tag_of_a_held_out_pair]
 MATRIX_RULES: Final[list[Rule]] = [held_out_pairs_are_not_seen, weights_are_finite]

@@ -65,6 +65,38 @@ def split(
     return interactions.assign(**{Columns.PART: parts})
 
 
+def random_split(
+    interactions: pd.DataFrame, *, seed: int, held_out_share: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Holds a share of all pairs out, whoever's they are.
+
+    The usual split of published results; `split`, which gives each user the same share, has the
+    smaller variance and judges every user. The draws are those of `split`.
+
+    Args:
+        interactions: `user_id, artist_id, plays`, one row a pair.
+        seed: any integer; the same seed gives the same split.
+        held_out_share: above 0 and below 1.
+
+    Returns:
+        The pairs to learn from and those to judge on, each in their order, index from 0.
+
+    Raises:
+        ValueError: the share is not between 0 and 1.
+    """
+    if not 0 < held_out_share < 1:
+        raise ValueError(f"share {held_out_share} held out, expected between 0 and 1")
+    users = interactions[Columns.USER].to_numpy()
+    draw = pair_hash(users, interactions[Columns.ARTIST].to_numpy(), seed)
+    n_held_out = int(np.floor(held_out_share * len(users) + 0.5))
+    held_out = np.zeros(len(users), dtype=bool)
+    held_out[np.argsort(draw, kind="stable")[:n_held_out]] = True
+    return (
+        interactions[~held_out].reset_index(drop=True),
+        interactions[held_out].reset_index(drop=True),
+    )
+
+
 def pairs_of(split_pairs: pd.DataFrame, *parts: Part) -> pd.DataFrame:
     """The pairs of one or several parts: `user_id, artist_id, plays`."""
     chosen = split_pairs[split_pairs[Columns.PART].isin(parts)]

@@ -1,24 +1,48 @@
 """Sparse matrices and fitted weightings as plain numeric arrays, and back."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import numpy as np
 import scipy.sparse as sps
 from pydantic import BaseModel, Field
 
 from lastfm_assets.listening.weighting import Scheme, Weigher, Weighting
+from lastfm_assets.models.search import Between, OneOf
+
+PairWeighting = Annotated[
+    Scheme,
+    OneOf(("binary", "log", "bm25")),
+    Field(description="How much one listened pair counts."),
+]
+Bm25K1 = Annotated[
+    float,
+    Between(1.0, 300.0, log=True),
+    Field(gt=0, description="BM25 saturation; the larger, the later."),
+]
+Bm25B = Annotated[
+    float,
+    Between(0.0, 1.0),
+    Field(ge=0, le=1, description="BM25 length normalisation, 0 none."),
+]
+Intensity = Annotated[
+    float,
+    Between(0.0, 3.0),
+    Field(ge=0, description="How much relative loudness counts, 0 not at all."),
+]
 
 
 class WeightedConfig(BaseModel, frozen=True, extra="forbid"):
-    """Parameters of a model that weighs its pairs."""
+    """Parameters of a model that weighs its pairs; each model has its own defaults."""
 
-    weighting: Scheme = Field("bm25", description="How much one listened pair counts.")
-    bm25_k1: float = Field(100.0, gt=0, description="BM25 saturation; the larger, the later.")
-    bm25_b: float = Field(0.8, ge=0, le=1, description="BM25 length normalisation, 0 none.")
+    weighting: PairWeighting = "bm25"
+    bm25_k1: Bm25K1 = 100.0
+    bm25_b: Bm25B = 0.8
+    intensity: Intensity = 0.0
 
     def as_weighting(self) -> Weighting:
         """The weighting that these parameters name."""
-        return Weighting(self.weighting, self.bm25_k1, self.bm25_b)
+        return Weighting(self.weighting, self.bm25_k1, self.bm25_b, self.intensity)
 
 
 def csr_to_arrays(prefix: str, matrix: sps.csr_array) -> dict[str, np.ndarray]:

@@ -1,35 +1,48 @@
 """One asset a model, fitted to be judged."""
 
 import time
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
+import pandas as pd
 from pydantic import create_model
 
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.metadata import (
     OWNERS,
-    code_version,
     key,
     log_progress,
 )
 from lastfm_assets.listening.matrix import ListeningMatrix
-from lastfm_assets.models.trained import MODELS, TrainedModel, model_named, train
+from lastfm_assets.listening.side import SideTables
+from lastfm_assets.models.trained import (
+    MODELS,
+    TrainedModel,
+    model_named,
+    model_sources,
+    train,
+)
+from lastfm_assets.provenance import code_version
 from lastfm_assets.settings import Settings
 
-_KINDS = {"als": {"implicit"}, "lightfm": {"lightfm"}}
-_SHARED_SOURCES = (
-    "models/protocol.py",
-    "models/arrays.py",
-    "models/factors.py",
-    "listening/weighting.py",
-    "listening/matrix.py",
-)
+_KINDS = {
+    "als": {"implicit"},
+    "bpr": {"implicit"},
+    "lightfm": {"lightfm"},
+    "lightfm_tags": {"lightfm"},
+}
+SIDE: Final = {
+    "tag_assignments": key("listening", "training_tags"),
+    "friendships": key("listening", "friendships"),
+}
+"""What models that look beside plays read, none of it of held-out pairs."""
 
 
-def model_sources(*names: str) -> list[str]:
-    """The files that decide what these models learn."""
-    return [*_SHARED_SOURCES, *(f"models/{name}.py" for name in names)]
+def side_inputs(name: str) -> dict[str, dg.AssetIn]:
+    """The further inputs of a model that looks beside plays, none of another."""
+    if not model_named(name).needs_side:
+        return {}
+    return {table: dg.AssetIn(asset, dagster_type=pd.DataFrame) for table, asset in SIDE.items()}
 
 
 def fit_metadata(model: TrainedModel, seconds: float) -> dict[str, Any]:
@@ -57,7 +70,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key("models", name),
-        ins={"matrix": dg.AssetIn(key("listening", "weighted_matrix"))},
+        ins={"matrix": dg.AssetIn(key("listening", "weighted_matrix")), **side_inputs(name)},
         description=f"{_summary(name)} Fitted on the train and validation pairs, to be judged.",
         group_name="models",
         kinds=_KINDS.get(name, {"scipy"}),
@@ -70,11 +83,17 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         config: parameters,  # type: ignore[valid-type]  # made above, read by Dagster at run time
         matrix: ListeningMatrix,
         settings: dg.ResourceParam[Settings],
+        **side: pd.DataFrame,
     ) -> dg.MaterializeResult[TrainedModel]:
         chosen = model_named(name).Config.model_validate(config.model_dump())  # type: ignore[attr-defined]
         started = time.perf_counter()
         trained = train(
-            name, matrix, chosen, seed=settings.seed, on_progress=log_progress(context, name)
+            name,
+            matrix,
+            chosen,
+            side=SideTables(**side) if side else SideTables.none(),
+            seed=settings.seed,
+            on_progress=log_progress(context, name),
         )
         return dg.MaterializeResult(
             value=trained, metadata=fit_metadata(trained, time.perf_counter() - started)

@@ -41,6 +41,26 @@ class Factors:
                 vectors[row] = solved.sum(axis=1)
         return vectors
 
+    def fold_in_at_usual_length(self, plays: sps.csr_array, regularization: float) -> np.ndarray:
+        """Vectors of new listeners for models that were trained to rank.
+
+        Such a model has no equation for one user. Ridge regression of presence on the artists'
+        vectors points where ALS would put the listener; the length is set to the median of the
+        known users', so that the artists' biases keep their share of the score.
+
+        Args:
+            plays: (n, n_artists) counts, read as presence.
+            regularization: L2 weight of the vector before its length is set.
+
+        Returns:
+            (n, k) float32; the zero vector for a listener without artists.
+        """
+        vectors = self.fold_in(presence(plays), regularization)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        usual = np.median(np.linalg.norm(self.users, axis=1))
+        scaled = np.divide(vectors * usual, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+        return np.asarray(scaled)
+
     def contributions(
         self, confidence: sps.csr_array, artists: np.ndarray, regularization: float
     ) -> Iterator[np.ndarray]:
@@ -74,6 +94,11 @@ class Factors:
         # A_u = V'V + V_u' (C_u - I) V_u + reg I: only the artists u plays enter the second term
         lhs = gram + (vectors.T * (weight - 1.0)) @ vectors
         return np.linalg.solve(lhs, vectors.T * weight)
+
+
+def presence(plays: sps.csr_array) -> sps.csr_array:
+    """Confidence 1, float64, on the listened pairs."""
+    return sps.csr_array((np.ones(plays.nnz), plays.indices, plays.indptr), shape=plays.shape)
 
 
 def _row(matrix: sps.csr_array, row: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,21 +2,26 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final, Self, cast
+from typing import Annotated, ClassVar, Final, Self, cast
 
 import numpy as np
 import scipy.sparse as sps
 from pydantic import BaseModel, Field
 
 from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.side import SideTables
 from lastfm_assets.listening.weighting import Weigher
 from lastfm_assets.models.arrays import (
+    Bm25B,
+    Bm25K1,
+    Intensity,
     WeightedConfig,
     csr_from_arrays,
     csr_to_arrays,
     weigher_from_arrays,
     weigher_to_arrays,
 )
+from lastfm_assets.models.search import Between
 from lastfm_assets.progress import Progress, no_progress
 
 _CHUNK: Final = 2048
@@ -26,9 +31,14 @@ _CHUNK: Final = 2048
 class ItemKnnConfig(WeightedConfig):
     """Parameters of `ItemKnn`."""
 
-    neighbours: int = Field(400, ge=1, description="Nearest artists kept for each artist.")
-    shrink: float = Field(
-        500.0, ge=0, description="Added to the denominator: rare artists count less."
+    bm25_k1: Bm25K1 = 2.45
+    bm25_b: Bm25B = 0.217
+    intensity: Intensity = 1.47
+    neighbours: Annotated[int, Between(5, 1000, log=True)] = Field(
+        861, ge=1, description="Nearest artists kept for each artist."
+    )
+    shrink: Annotated[float, Between(0.0, 1000.0)] = Field(
+        253.0, ge=0, description="Added to the denominator: rare artists count less."
     )
 
 
@@ -45,6 +55,7 @@ class ItemKnn:
 
     name: ClassVar[str] = "item_knn"
     Config: ClassVar[type[BaseModel]] = ItemKnnConfig
+    needs_side: ClassVar[bool] = False
 
     weights: sps.csr_array
     """(n_users, n_artists) float32, W."""
@@ -58,6 +69,7 @@ class ItemKnn:
         matrix: ListeningMatrix,
         config: BaseModel,
         *,
+        side: SideTables,  # noqa: ARG003 (the protocol\'s; plays alone decide)
         seed: int,  # noqa: ARG003 (the protocol's; nothing random here)
         on_progress: Progress = no_progress,
     ) -> Self:
@@ -136,7 +148,7 @@ def nearest(
         cosine = products.data / (norms[row] * norms[products.col] + shrink)
         used = (row != products.col) & (cosine > 0)
         chunks.append(
-            _strongest(
+            strongest(
                 products.row[used], products.col[used], cosine[used], products.shape, neighbours
             )
         )
@@ -144,10 +156,21 @@ def nearest(
     return sps.csr_array(sps.vstack(chunks, format="csr"))
 
 
-def _strongest(
+def strongest(
     row: np.ndarray, column: np.ndarray, value: np.ndarray, shape: tuple[int, int], keep: int
 ) -> sps.csr_array:
-    """The `keep` largest entries of each row."""
+    """The largest entries of each row.
+
+    Args:
+        row: (n,) rows of the entries.
+        column: (n,) their columns, no pair twice.
+        value: (n,) what to compare.
+        shape: of the matrix.
+        keep: entries to keep a row; equal ones go to the smaller column.
+
+    Returns:
+        The matrix of the kept entries, float32, sorted indices.
+    """
     order = np.lexsort((column, -value, row))
     row, column, value = row[order], column[order], value[order]
     first = np.searchsorted(row, np.arange(shape[0]))

@@ -2,35 +2,51 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, cast
 
 import numpy as np
 import scipy.sparse as sps
 from pydantic import BaseModel, Field
 
 from lastfm_assets.listening.matrix import ListeningMatrix
-from lastfm_assets.models.factors import Factors
+from lastfm_assets.listening.side import SideTables
+from lastfm_assets.models.factors import Factors, presence
+from lastfm_assets.models.search import Between, OneOf
 from lastfm_assets.progress import Progress, no_progress
 
-_FOLD_IN_L2: Final = 300.0
+FOLD_IN_L2: Final = 300.0
 """L2 weight of a folded-in vector; its length is set afterwards. Best of 1 to 1000 for listeners
-left out of the fit, judged on validation; at 1, lists are a fifth (sample) to a tenth worse."""
-_FOLD_IN_CONFIDENCE: Final = 1.0
-"""Weight of a listened artist against 1 for any other; up to 10 it hardly matters."""
+left out of the fit, judged on validation; at 1, lists are a fifth (sample) to a tenth worse.
+Whether a listened artist weighs 1 or 10 against 1 for any other hardly matters."""
+
+
+Components = Annotated[
+    int,
+    Between(16, 256, log=True),
+    Field(ge=1, description="Length of a user's or an artist's vector."),
+]
 
 
 class LightFmConfig(BaseModel, frozen=True, extra="forbid"):
     """Parameters of `LightFm`."""
 
-    loss: Literal["warp", "bpr"] = Field("warp", description="Ranking loss.")
-    components: int = Field(64, ge=1, description="Length of a user's or an artist's vector.")
-    learning_rate: float = Field(0.03, gt=0, description="Initial rate of Adagrad.")
-    epochs: int = Field(30, ge=1, description="Passes over all pairs.")
-    max_sampled: int = Field(50, ge=1, description="WARP: draws before a pair is given up.")
-    item_alpha: float = Field(
+    loss: Annotated[Literal["warp", "bpr"], OneOf(("warp", "bpr"))] = Field(
+        "warp", description="Ranking loss."
+    )
+    components: Components = 96
+    learning_rate: Annotated[float, Between(1e-3, 1e-1, log=True)] = Field(
+        0.03, gt=0, description="Initial rate of Adagrad."
+    )
+    epochs: Annotated[int, Between(5, 100)] = Field(30, ge=1, description="Passes over all pairs.")
+    max_sampled: Annotated[int, Between(5, 50)] = Field(
+        50, ge=1, description="WARP: draws before a pair is given up."
+    )
+    item_alpha: Annotated[float, Between(1e-7, 1e-3, log=True)] = Field(
         1e-6, ge=0, description="L2 weight of artist vectors (LightFM: items)."
     )
-    user_alpha: float = Field(1e-6, ge=0, description="L2 weight of user vectors.")
+    user_alpha: Annotated[float, Between(1e-7, 1e-3, log=True)] = Field(
+        1e-6, ge=0, description="L2 weight of user vectors."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,7 @@ class LightFm:
 
     name: ClassVar[str] = "lightfm"
     Config: ClassVar[type[BaseModel]] = LightFmConfig
+    needs_side: ClassVar[bool] = False
 
     factors: Factors
 
@@ -54,26 +71,14 @@ class LightFm:
         matrix: ListeningMatrix,
         config: BaseModel,
         *,
+        side: SideTables,  # noqa: ARG003 (the protocol\'s; plays alone decide)
         seed: int,
         on_progress: Progress = no_progress,
     ) -> Self:
         """See the protocol."""
-        from lightfm import LightFM  # noqa: PLC0415 (slow to import)
-
-        config = cast("LightFmConfig", config)
-        model = LightFM(
-            loss=config.loss,
-            no_components=config.components,
-            learning_rate=config.learning_rate,
-            max_sampled=config.max_sampled,
-            item_alpha=config.item_alpha,
-            user_alpha=config.user_alpha,
-            random_state=seed % 2**31,
+        model = trained(
+            matrix.plays, cast("LightFmConfig", config), seed=seed, on_progress=on_progress
         )
-        presence = _presence(matrix.plays)
-        for epoch in range(config.epochs):
-            model.fit_partial(presence, epochs=1, num_threads=1)
-            on_progress(epoch + 1, config.epochs)
         _, users = model.get_user_representations()
         bias, artists = model.get_item_representations()
         return cls(Factors(users, artists, bias))
@@ -83,21 +88,12 @@ class LightFm:
         return self.factors.scores(self.factors.users[user_rows])
 
     def fold_in(self, plays: sps.csr_array) -> np.ndarray:
-        """Ridge regression of presence on the artists' vectors, at the known users' length.
-
-        LightFM itself cannot place a new user; the least-squares vector points where ALS would
-        put it, and its length is set to the median of the trained ones, so that the artists'
-        biases keep their share.
-        """
-        vectors = self.factors.fold_in(_confidence(plays), _FOLD_IN_L2)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        usual = np.median(np.linalg.norm(self.factors.users, axis=1))
-        scaled = np.divide(vectors * usual, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-        return self.factors.scores(scaled)
+        """LightFM itself cannot place a new user; see `Factors.fold_in_at_usual_length`."""
+        return self.factors.scores(self.factors.fold_in_at_usual_length(plays, FOLD_IN_L2))
 
     def contributions(self, plays: sps.csr_array, artists: np.ndarray) -> Iterator[np.ndarray]:
         """Shares of the folded-in vector: an approximation of what was trained."""
-        return self.factors.contributions(_confidence(plays), artists, _FOLD_IN_L2)
+        return self.factors.contributions(presence(plays), artists, FOLD_IN_L2)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See the protocol."""
@@ -113,13 +109,47 @@ class LightFm:
         return cls(Factors(arrays["users"], arrays["artists"], arrays["artist_bias"]))
 
 
-def _presence(plays: sps.csr_array) -> sps.coo_matrix:
+def trained(
+    plays: sps.csr_array,
+    config: LightFmConfig,
+    *,
+    seed: int,
+    artist_features: sps.csr_matrix | None = None,
+    on_progress: Progress = no_progress,
+) -> Any:
+    """A LightFM model of presence.
+
+    Args:
+        plays: (n_users, n_artists) counts, read as presence.
+        config: what LightFM is told.
+        seed: of the first vectors and of all draws.
+        artist_features: (n_artists, n_features) float32 weights; one feature of its own for
+            each artist when None.
+        on_progress: told epochs done and epochs in all.
+
+    Returns:
+        The trained `lightfm.LightFM`.
+    """
+    from lightfm import LightFM  # noqa: PLC0415 (slow to import)
+
+    model = LightFM(
+        loss=config.loss,
+        no_components=config.components,
+        learning_rate=config.learning_rate,
+        max_sampled=config.max_sampled,
+        item_alpha=config.item_alpha,
+        user_alpha=config.user_alpha,
+        random_state=seed % 2**31,
+    )
+    positives = _positives(plays)
+    for epoch in range(config.epochs):
+        model.fit_partial(positives, item_features=artist_features, epochs=1, num_threads=1)
+        on_progress(epoch + 1, config.epochs)
+    return model
+
+
+def _positives(plays: sps.csr_array) -> sps.coo_matrix:
     """Ones on the listened pairs, with the 32-bit indices that LightFM's C code reads."""
     rows = np.repeat(np.arange(plays.shape[0], dtype=np.int32), np.diff(plays.indptr))
     columns = plays.indices.astype(np.int32)
     return sps.coo_matrix((np.ones(plays.nnz, dtype=np.float32), (rows, columns)), plays.shape)
-
-
-def _confidence(plays: sps.csr_array) -> sps.csr_array:
-    confidence = np.full(plays.nnz, _FOLD_IN_CONFIDENCE)
-    return sps.csr_array((confidence, plays.indices, plays.indptr), shape=plays.shape)

@@ -9,6 +9,7 @@ import scipy.sparse as sps
 from pydantic import BaseModel
 
 from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.side import SideTables
 from lastfm_assets.progress import Progress, no_progress
 
 
@@ -22,6 +23,7 @@ class Popularity:
 
     name: ClassVar[str] = "popularity"
     Config: ClassVar[type[BaseModel]] = PopularityConfig
+    needs_side: ClassVar[bool] = False
 
     listeners: np.ndarray
     """(n_artists,) float32, users who play each artist."""
@@ -32,6 +34,7 @@ class Popularity:
         matrix: ListeningMatrix,
         _config: BaseModel,
         *,
+        side: SideTables,  # noqa: ARG003 (the protocol\'s; plays alone decide)
         seed: int,  # noqa: ARG003 (the protocol's; counting draws no numbers)
         on_progress: Progress = no_progress,
     ) -> Self:

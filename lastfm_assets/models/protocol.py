@@ -8,6 +8,7 @@ import scipy.sparse as sps
 from pydantic import BaseModel
 
 from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.side import SideTables
 from lastfm_assets.progress import Progress, no_progress
 
 
@@ -21,7 +22,9 @@ class Recommender(Protocol):
     name: ClassVar[str]
     """As in asset keys and on the command line."""
     Config: ClassVar[type[BaseModel]]
-    """Its parameters with their defaults: the only place where those stand."""
+    """Its parameters with their defaults and search spaces: the only place where those stand."""
+    needs_side: ClassVar[bool]
+    """Whether it looks at tags or friends."""
 
     @classmethod
     def fit(
@@ -29,10 +32,15 @@ class Recommender(Protocol):
         matrix: ListeningMatrix,
         config: BaseModel,
         *,
+        side: SideTables,
         seed: int,
         on_progress: Progress = no_progress,
     ) -> Self:
-        """Learns from every stored pair of `matrix`, and leaves the matrix alone."""
+        """Learns from every stored pair of `matrix`, and leaves the matrix alone.
+
+        A user's own tags on an artist that the matrix does not say they play must not raise
+        that artist for that user: outside this library such tags give held-out pairs away.
+        """
         ...
 
     def scores(self, user_rows: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Scores to lists: the exact best n artists of many users, in bounded memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,24 @@ class RankedLists:
     """(n_users, n) int64 columns of the matrix, `NOBODY` behind the last artist left."""
     scores: np.ndarray
     """(n_users, n) float32 as the model gave them, -inf beside `NOBODY`."""
+
+    @classmethod
+    def empty(cls, n_users: int, n: int) -> "RankedLists":
+        """Lists with room for `n` artists and nobody in them.
+
+        Raises:
+            ValueError: `n` is below 1.
+        """
+        if n < 1:
+            raise ValueError(f"n is {n}, expected at least 1")
+        artists = np.full((n_users, n), NOBODY, dtype=np.int64)
+        return cls(artists, np.full((n_users, n), -np.inf, dtype=np.float32))
+
+    def fill(self, start: int, scores: np.ndarray) -> None:
+        """Writes the best of (m, n_artists) scores into the lists from position `start` on."""
+        best, value = best_columns(scores, self.artists.shape[1])
+        self.artists[start : start + len(scores), : best.shape[1]] = best
+        self.scores[start : start + len(scores), : best.shape[1]] = value
 
 
 def rank(
@@ -54,11 +72,83 @@ def rank(
     Raises:
         ValueError: `n` is below 1, or a score is not finite.
     """
-    if n < 1:
-        raise ValueError(f"n is {n}, expected at least 1")
+    lists = RankedLists.empty(len(user_rows), n)
+    for start, scores in _chunks(scores_of, user_rows, n_artists, leave_out):
+        lists.fill(start, scores)
+        on_progress(start + len(scores), len(user_rows))
+    return lists
+
+
+def rank_and_place(
+    scores_of: Callable[[np.ndarray], np.ndarray],
+    user_rows: np.ndarray,
+    wanted: tuple[np.ndarray, np.ndarray],
+    *,
+    n: int,
+    n_artists: int,
+    leave_out: sps.csr_array | None = None,
+) -> tuple[RankedLists, np.ndarray]:
+    """Ranks the whole catalogue and says at which rank some artists stand, in one pass.
+
+    Args:
+        scores_of: as for `rank`.
+        user_rows: (n_users,) as for `rank`.
+        wanted: (p,) positions in `user_rows`, not falling, and (p,) columns of artists.
+        n: as for `rank`.
+        n_artists: as for `rank`.
+        leave_out: as for `rank`; what is left out has no rank.
+
+    Returns:
+        The lists, which do not depend on `wanted`, and (p,) ranks; see `mid_ranks`.
+
+    Raises:
+        ValueError: as for `rank`.
+    """
+    positions, columns = wanted
+    lists = RankedLists.empty(len(user_rows), n)
+    ranks = np.full(len(positions), np.nan)
+    for start, scores in _chunks(scores_of, user_rows, n_artists, leave_out):
+        lists.fill(start, scores)
+        first, end = np.searchsorted(positions, [start, start + len(scores)])
+        ranks[first:end] = mid_ranks(scores, positions[first:end] - start, columns[first:end])
+    return lists, ranks
+
+
+def mid_ranks(scores: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Rank of some entries among all of their row, equal ones sharing the mean of their ranks.
+
+    Args:
+        scores: (n, n_artists) float32, -inf where left out.
+        rows: (p,) rows of the entries, not falling.
+        columns: (p,) their columns.
+
+    Returns:
+        (p,) float64, 1 the best; NaN for entries that are left out.
+    """
+    values = scores[rows, columns]
+    below, up_to = np.empty(len(rows)), np.empty(len(rows))
+    users, starts = np.unique(rows, return_index=True)
+    for user, start, end in zip(users, starts, np.append(starts, len(rows))[1:], strict=True):
+        rising = np.sort(scores[user])
+        below[start:end] = np.searchsorted(rising, values[start:end], side="left")
+        up_to[start:end] = np.searchsorted(rising, values[start:end], side="right")
+    # n - up_to entries are higher, up_to - below are equal
+    ranks = scores.shape[1] - (below + up_to - 1) / 2
+    return np.where(values > -np.inf, ranks, np.nan)
+
+
+def _chunks(
+    scores_of: Callable[[np.ndarray], np.ndarray],
+    user_rows: np.ndarray,
+    n_artists: int,
+    leave_out: sps.csr_array | None,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Position of the first user of a chunk, and (m, n_artists) scores, -inf where left out.
+
+    Raises:
+        ValueError: a score is not finite.
+    """
     chunk = max(1, CHUNK_BYTES // (4 * max(n_artists, 1)))
-    artists = np.full((len(user_rows), n), NOBODY, dtype=np.int64)
-    scores = np.full((len(user_rows), n), -np.inf, dtype=np.float32)
     for start in range(0, len(user_rows), chunk):
         rows = user_rows[start : start + chunk]
         block = np.array(scores_of(rows), dtype=np.float32)
@@ -68,12 +158,7 @@ def rank(
             left_out = leave_out[rows]
             users = np.repeat(np.arange(len(rows)), np.diff(left_out.indptr))
             block[users, left_out.indices] = -np.inf
-        best, value = best_columns(block, n)
-        width = best.shape[1]
-        artists[start : start + chunk, :width] = best
-        scores[start : start + chunk, :width] = value
-        on_progress(min(start + chunk, len(user_rows)), len(user_rows))
-    return RankedLists(artists, scores)
+        yield start, block
 
 
 def best_columns(scores: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

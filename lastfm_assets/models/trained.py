@@ -13,18 +13,71 @@ from pydantic import BaseModel
 
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.side import SideTables
+from lastfm_assets.models import fits
 from lastfm_assets.models.als import Als
+from lastfm_assets.models.blend import Blend
+from lastfm_assets.models.bpr import Bpr
+from lastfm_assets.models.ease import Ease
+from lastfm_assets.models.ease_tags import EaseTags
+from lastfm_assets.models.friends import Friends
 from lastfm_assets.models.item_knn import ItemKnn
 from lastfm_assets.models.lightfm import LightFm
+from lastfm_assets.models.lightfm_tags import LightFmTags
 from lastfm_assets.models.popularity import Popularity
 from lastfm_assets.models.protocol import Recommender
 from lastfm_assets.models.ranking import RankedLists, rank
+from lastfm_assets.models.rp3beta import Rp3Beta
+from lastfm_assets.models.user_knn import UserKnn
 from lastfm_assets.progress import Progress, no_progress
+from lastfm_assets.provenance import code_version
 
 MODELS: Final[Mapping[str, type[Recommender]]] = {
-    model.name: model for model in (Popularity, ItemKnn, Als, LightFm)
+    model.name: model
+    for model in (
+        Popularity,
+        ItemKnn,
+        UserKnn,
+        Rp3Beta,
+        Als,
+        Bpr,
+        Ease,
+        EaseTags,
+        LightFm,
+        LightFmTags,
+        Friends,
+        Blend,
+    )
 }
 """Every model by its name, in the order of the leaderboard's ties."""
+_SHARED_SOURCES: Final = (
+    "models/protocol.py",
+    "models/arrays.py",
+    "models/factors.py",
+    "listening/weighting.py",
+    "listening/matrix.py",
+    "listening/side.py",
+)
+_ALSO: Final[Mapping[str, tuple[str, ...]]] = {
+    "user_knn": ("models/ranking.py",),
+    "rp3beta": ("models/item_knn.py",),
+    "ease": ("models/ridge.py",),
+    "ease_tags": ("models/ridge.py", "models/ease.py", "models/tag_counts.py"),
+    "blend": (
+        "models/als.py",
+        "models/ease.py",
+        "models/ease_tags.py",
+        "models/item_knn.py",
+        "models/lightfm.py",
+        "models/lightfm_tags.py",
+        "models/ranking.py",
+        "models/ridge.py",
+        "models/tag_counts.py",
+        "listening/split.py",
+    ),
+    "lightfm_tags": ("models/lightfm.py", "models/item_knn.py"),
+}
+"""Further files, beside its own, that a model is made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +89,10 @@ class TrainedModel:
     seed: int
     data: str
     """Fingerprint of the matrix it was fitted on."""
+    side: str
+    """Fingerprint of the tags and friends it was fitted on, empty where it looks at none."""
+    code: str
+    """Version of the sources that fitted it, see `code_of`."""
     user_ids: np.ndarray
     """(n_users,) int64 ids behind the recommender's rows."""
     artist_ids: np.ndarray
@@ -48,8 +105,10 @@ class TrainedModel:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of data, model, parameters and seed."""
-        return fingerprint(self.name, self.config, seed=self.seed, data=self.data)
+        """SHA-256 (hex) of data, model, code, parameters and seed."""
+        return fingerprint(
+            self.name, self.config, seed=self.seed, data=self.data, side=self.side, code=self.code
+        )
 
     def rank(
         self,
@@ -70,10 +129,28 @@ class TrainedModel:
         )
 
 
-def fingerprint(name: str, config: BaseModel, *, seed: int, data: str) -> str:
+def fingerprint(name: str, config: BaseModel, *, seed: int, data: str, side: str, code: str) -> str:
     """SHA-256 (hex) of what determines a model's lists."""
-    said = {"model": name, "config": config.model_dump(), "seed": seed, "data": data}
+    said = {
+        "model": name,
+        "config": config.model_dump(mode="json"),
+        "seed": seed,
+        "data": data,
+        "side": side,
+        "code": code,
+    }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def model_sources(*names: str) -> list[str]:
+    """The files that decide what these models learn, as paths within the package."""
+    own = {file for name in names for file in (f"models/{name}.py", *_ALSO.get(name, ()))}
+    return sorted({*_SHARED_SOURCES, *own})
+
+
+def code_of(name: str) -> str:
+    """Version of the sources that fit a model."""
+    return code_version(*model_sources(name))
 
 
 def model_named(name: str) -> type[Recommender]:
@@ -92,6 +169,7 @@ def train(
     matrix: ListeningMatrix,
     config: BaseModel | None = None,
     *,
+    side: SideTables,
     seed: int,
     on_progress: Progress = no_progress,
 ) -> TrainedModel:
@@ -101,6 +179,7 @@ def train(
         name: a key of `MODELS`.
         matrix: the pairs to learn from.
         config: the model's parameters; its defaults when None.
+        side: tags and friends, without the tags of pairs that it will be judged on.
         seed: of everything random in it.
         on_progress: told steps done and steps in all.
 
@@ -112,9 +191,16 @@ def train(
     """
     model = model_named(name)
     config = model.Config() if config is None else config
-    recommender = model.fit(matrix, config, seed=seed, on_progress=on_progress)
+    recommender = fits.fit(model, matrix, config, side=side, seed=seed, on_progress=on_progress)
     return TrainedModel(
-        recommender, config, seed, matrix.fingerprint, matrix.user_ids, matrix.artist_ids
+        recommender,
+        config,
+        seed,
+        data=matrix.fingerprint,
+        side=side.fingerprint if model.needs_side else "",
+        code=code_of(name),
+        user_ids=matrix.user_ids,
+        artist_ids=matrix.artist_ids,
     )
 
 
@@ -131,9 +217,11 @@ def to_bytes(model: TrainedModel, said: Mapping[str, Any]) -> bytes:
     header = {
         **said,
         "model": model.name,
-        "config": model.config.model_dump(),
+        "config": model.config.model_dump(mode="json"),
         "seed": model.seed,
         "data": model.data,
+        "side": model.side,
+        "code": model.code,
     }
     buffer = io.BytesIO()
     np.savez(
@@ -168,8 +256,10 @@ def from_bytes(content: bytes) -> tuple[TrainedModel, dict[str, Any]]:
         model.from_arrays(config, learnt),
         config,
         int(header["seed"]),
-        str(header["data"]),
-        arrays["user_ids"],
-        arrays["artist_ids"],
+        data=str(header["data"]),
+        side=str(header["side"]),
+        code=str(header["code"]),
+        user_ids=arrays["user_ids"],
+        artist_ids=arrays["artist_ids"],
     )
     return restored, header

@@ -8,7 +8,6 @@ import pandas as pd
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.metadata import (
     OWNERS,
-    code_version,
     key,
     log_progress,
     table_metadata,
@@ -16,8 +15,16 @@ from lastfm_assets.automation.metadata import (
 from lastfm_assets.errors import GateRefusedError
 from lastfm_assets.evaluation.gate import Champion, require_approved, threshold_now
 from lastfm_assets.listening.matrix import ListeningMatrix
-from lastfm_assets.models.assets import fit_metadata, model_sources
-from lastfm_assets.models.trained import MODELS, TrainedModel, model_named, train
+from lastfm_assets.listening.side import SideTables
+from lastfm_assets.models.assets import fit_metadata
+from lastfm_assets.models.trained import (
+    MODELS,
+    TrainedModel,
+    model_named,
+    model_sources,
+    train,
+)
+from lastfm_assets.provenance import code_version
 from lastfm_assets.recommendations.lists import similar_artists, top_artists
 from lastfm_assets.recommendations.publishing import require_sound
 from lastfm_assets.recommendations.rules import SIMILAR_ARTISTS_RULES, TOP_ARTISTS_RULES
@@ -33,7 +40,15 @@ _LISTING = code_version("recommendations/lists.py", "recommendations/rules.py", 
 
 @dg.asset(
     key=SERVING,
-    ins={"champion": _CHAMPION, "interactions": _INTERACTIONS, "artists": _ARTISTS},
+    ins={
+        "champion": _CHAMPION,
+        "interactions": _INTERACTIONS,
+        "artists": _ARTISTS,
+        "tag_assignments": dg.AssetIn(
+            key("listening", "tag_assignments"), dagster_type=pd.DataFrame
+        ),
+        "friendships": dg.AssetIn(key("listening", "friendships"), dagster_type=pd.DataFrame),
+    },
     group_name="recommendations",
     kinds={"implicit"},
     owners=OWNERS,
@@ -46,6 +61,7 @@ def serving_model(
     interactions: pd.DataFrame,
     artists: pd.DataFrame,
     settings: dg.ResourceParam[Settings],
+    **side: pd.DataFrame,
 ) -> dg.MaterializeResult[TrainedModel]:
     """The champion, fitted again with the same parameters and seed on every pair there is."""
     matrix = _approved_matrix(champion, interactions, artists, settings)
@@ -55,6 +71,7 @@ def serving_model(
         champion.model,
         matrix,
         config,
+        side=SideTables(**side),
         seed=champion.seed,
         on_progress=log_progress(context, champion.model),
     )
@@ -182,6 +199,11 @@ def _approved_matrix(
     champion: Champion, interactions: pd.DataFrame, artists: pd.DataFrame, settings: Settings
 ) -> ListeningMatrix:
     """All plays, once the champion's evidence has been held against them."""
+    if settings.champion not in (None, champion.model):
+        raise GateRefusedError(
+            f"LASTFM_CHAMPION is {settings.champion}, but the champion is {champion.model}; run a "
+            "whole refresh"
+        )
     matrix = ListeningMatrix.from_pairs(interactions, artists[Columns.ARTIST].to_numpy())
     require_approved(
         champion,

@@ -28,7 +28,7 @@ class TestARefresh:
         lines = refreshed.ran.err.splitlines()
         steps = [line for line in lines if ASSET_LINE.fullmatch(line)]
         source, champion, done, warning = (line for line in lines if line not in steps)
-        assert 15 < len(steps) < 30
+        assert 30 < len(steps) < 60
         assert source == "    source: the bundled sample (sample)"
         assert champion.startswith("    champion: ")
         assert re.fullmatch(r"done in \d+ s", done)

@@ -9,14 +9,34 @@ import dagster as dg
 import pytest
 from graph_world import run_in_process
 
-from lastfm_assets.automation.jobs import REFRESH
-from lastfm_assets.automation.metadata import OWNERS, code_version
+from lastfm_assets.automation.jobs import REFRESH, tune_job
+from lastfm_assets.automation.metadata import OWNERS
 from lastfm_assets.definitions import build_definitions
 from lastfm_assets.definitions import definitions as served_definitions
+from lastfm_assets.models.search import search_space
+from lastfm_assets.models.trained import MODELS
+from lastfm_assets.provenance import code_version
 from lastfm_assets.settings import Settings
 
 RAW = {"raw/artists", "raw/friends", "raw/tagged_artists", "raw/tags", "raw/user_artists"}
 JUDGED_ON = {"listening/weighted_matrix", "listening/split"}
+SIDE = {"listening/training_tags", "listening/friendships"}
+NAMES_OF_MODELS = [
+    "popularity",
+    "item_knn",
+    "user_knn",
+    "rp3beta",
+    "als",
+    "bpr",
+    "ease",
+    "ease_tags",
+    "lightfm",
+    "lightfm_tags",
+    "friends",
+    "blend",
+]
+SOCIABLE = {name for name, model in MODELS.items() if model.needs_side}
+"""Models that look beside plays."""
 AT_HAND = {"evaluation/champion", "listening/interactions", "listening/artists"}
 UPSTREAM = {
     **{raw: set() for raw in RAW},
@@ -27,23 +47,37 @@ UPSTREAM = {
     "listening/tag_assignments": RAW,
     "listening/split": {"listening/interactions"},
     "listening/weighted_matrix": {"listening/split", "listening/artists"},
-    "models/popularity": {"listening/weighted_matrix"},
-    "models/item_knn": {"listening/weighted_matrix"},
-    "models/als": {"listening/weighted_matrix"},
-    "models/lightfm": {"listening/weighted_matrix"},
-    "recommendations/serving_model": AT_HAND,
-    "evaluation/popularity": {"models/popularity", *JUDGED_ON},
-    "evaluation/item_knn": {"models/item_knn", *JUDGED_ON},
-    "evaluation/als": {"models/als", *JUDGED_ON},
-    "evaluation/lightfm": {"models/lightfm", *JUDGED_ON},
+    "listening/training_tags": {"listening/tag_assignments", "listening/split"},
+    **{
+        f"models/{name}": {"listening/weighted_matrix", *(SIDE if name in SOCIABLE else ())}
+        for name in MODELS
+    },
+    "recommendations/serving_model": {
+        *AT_HAND,
+        "listening/tag_assignments",
+        "listening/friendships",
+    },
+    **{
+        f"evaluation/{name}": {
+            f"models/{name}",
+            *JUDGED_ON,
+            *SIDE,
+        }
+        for name in MODELS
+    },
+    "evaluation/segments": {
+        "listening/weighted_matrix",
+        *(f"evaluation/{name}" for name in MODELS),
+    },
+    "evaluation/comparison": {f"evaluation/{name}" for name in MODELS},
     "evaluation/leaderboard": {
         "listening/split",
-        "evaluation/popularity",
-        "evaluation/item_knn",
-        "evaluation/als",
-        "evaluation/lightfm",
+        *(f"evaluation/{name}" for name in MODELS),
     },
     "evaluation/champion": {
+        *SIDE,
+        "listening/split",
+        *(f"evaluation/{name}" for name in MODELS),
         "evaluation/leaderboard",
         "listening/weighted_matrix",
         "listening/interactions",
@@ -56,6 +90,14 @@ UPSTREAM = {
         *AT_HAND,
     },
 }
+TUNED = {name for name, model in MODELS.items() if search_space(model.Config)}
+TUNED_ON = {"listening/split", "listening/artists"}
+TUNING_UPSTREAM = {
+    **{f"tuning/{name}": {*TUNED_ON, *SIDE} for name in TUNED},
+    "tuning/lightfm_knobs": TUNED_ON,
+}
+"""What the daily refresh leaves out."""
+EVERY_UPSTREAM = UPSTREAM | TUNING_UPSTREAM
 RAW_CHECKS = {"lines_are_numbered"}
 EVALUATION_CHECKS = {"metrics_are_shares", "every_user_is_judged"}
 CHECKS = {
@@ -70,11 +112,11 @@ CHECKS = {
     "listening/rejected_rows": {"few_rows_refused", "every_refusal_has_a_reason"},
     "listening/split": {"parts_are_disjoint_and_complete", "shares_are_as_asked"},
     "listening/tag_assignments": {"tags_refer_to_artists"},
+    "listening/training_tags": {"no_tag_of_a_held_out_pair"},
     "listening/weighted_matrix": {"held_out_pairs_are_not_seen", "weights_are_finite"},
-    "evaluation/popularity": EVALUATION_CHECKS,
-    "evaluation/item_knn": EVALUATION_CHECKS,
-    "evaluation/als": EVALUATION_CHECKS,
-    "evaluation/lightfm": EVALUATION_CHECKS,
+    **{f"evaluation/{name}": EVALUATION_CHECKS for name in MODELS},
+    "evaluation/comparison": {"every_pair_is_compared", "comparisons_hold_together"},
+    "evaluation/segments": {"every_user_is_in_one_segment"},
     "evaluation/leaderboard": {
         "best_model_reaches_min_precision",
         "best_model_is_twice_popularity",
@@ -87,6 +129,7 @@ CHECKS = {
         "ranks_run_from_one",
         "scores_do_not_rise",
         "table_is_whole",
+        "lists_are_varied",
     },
     "recommendations/similar_artists": {
         "similar_lists_are_whole",
@@ -95,7 +138,7 @@ CHECKS = {
     },
     "recommendations/published": {"readers_see_what_was_checked"},
 }
-GROUPS = {"raw", "listening", "models", "evaluation", "recommendations"}
+GROUPS = {"raw", "listening", "models", "evaluation", "recommendations", "tuning"}
 
 
 @pytest.fixture(scope="module")
@@ -118,18 +161,22 @@ def test_definitions_can_be_loaded(definitions: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(definitions)
 
 
+def test_models_are_these() -> None:
+    assert list(MODELS) == NAMES_OF_MODELS
+
+
 class TestAssets:
     def test_are_exactly_those_of_the_design(self, specs: dict[str, dg.AssetSpec]) -> None:
-        assert set(specs) == set(UPSTREAM)
+        assert set(specs) == set(EVERY_UPSTREAM)
 
-    @pytest.mark.parametrize("asset", sorted(UPSTREAM))
+    @pytest.mark.parametrize("asset", sorted(EVERY_UPSTREAM))
     def test_depend_on_exactly_those_they_are_made_from(
         self, specs: dict[str, dg.AssetSpec], asset: str
     ) -> None:
         upstream = {dependency.asset_key.to_user_string() for dependency in specs[asset].deps}
-        assert upstream == UPSTREAM[asset]
+        assert upstream == EVERY_UPSTREAM[asset]
 
-    @pytest.mark.parametrize("asset", sorted(UPSTREAM))
+    @pytest.mark.parametrize("asset", sorted(EVERY_UPSTREAM))
     def test_say_what_they_are(self, specs: dict[str, dg.AssetSpec], asset: str) -> None:
         spec = specs[asset]
         assert (spec.description or "").strip().endswith(".")
@@ -165,18 +212,26 @@ class TestChecks:
     ) -> None:
         """Every asset but those whose figures the next one looks at itself has a check."""
         unchecked = set(UPSTREAM) - set(CHECKS)
-        models = {f"models/{name}" for name in ("popularity", "item_knn", "als", "lightfm")}
+        models = {f"models/{name}" for name in MODELS}
         assert unchecked == {*models, "recommendations/serving_model", "evaluation/champion"}
         assert definitions.asset_checks
 
 
 class TestTheRefreshJob:
-    def test_selects_every_asset_and_every_check(
+    def test_selects_every_asset_but_tuning_and_every_check(
         self, definitions: dg.Definitions, checks: list[dg.AssetCheckSpec]
     ) -> None:
         layer = definitions.resolve_job_def(REFRESH).asset_layer
         assert {key.to_user_string() for key in layer.selected_asset_keys} == set(UPSTREAM)
         assert set(layer.asset_graph.asset_check_keys) == {check.key for check in checks}
+
+
+class TestTheTuneJob:
+    def test_selects_tuning_alone(self, definitions: dg.Definitions) -> None:
+        layer = definitions.resolve_job_def(tune_job.name).asset_layer
+        chosen = {key.to_user_string() for key in layer.selected_asset_keys}
+        assert chosen == set(TUNING_UPSTREAM)
+        assert "tuning/popularity" not in chosen
 
 
 class TestTheSchedule:
@@ -225,7 +280,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
         loaded = subprocess.run(
             [sys.executable, "-c", self.PROBE, "/nowhere"], capture_output=True, check=True
         )
-        heavy = {"implicit", "lightfm", "sklearn", "pyspark", "torch", "matplotlib"}
+        heavy = {"implicit", "lightfm", "sklearn", "pyspark", "torch", "matplotlib", "optuna"}
         assert heavy & set(json.loads(loaded.stdout)) == set()
 
     def test_reads_the_settings_of_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:

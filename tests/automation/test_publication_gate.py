@@ -1,5 +1,6 @@
 """Nothing that misses a threshold, or has no evidence, reaches the readers; the old lists stay."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +10,14 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
-from graph_world import run_checks
+from graph_world import run_checks, run_in_process
 from pipeline_world import Command, Snapshot, almost_the_sample, reader_files, snapshot
 
 from lastfm_assets.automation.refresh import Outcome, run_refresh
 from lastfm_assets.evaluation.gate import Champion
+from lastfm_assets.evaluation.leaderboard import Evaluation
 from lastfm_assets.io import Store
+from lastfm_assets.models.trained import code_of, model_named
 from lastfm_assets.settings import Settings
 
 TOP = ("recommendations", "top_artists")
@@ -49,6 +52,22 @@ def rewrite(store: Path, key: tuple[str, str], change: Callable[[Any], Any], kin
     opened = Store(str(store))
     value, stamp = opened.read_with_stamp(key, kind)
     opened.write(key, change(value), source=stamp.source)
+
+
+def best_and_another(store: Path) -> tuple[str, str]:
+    """The model best on validation, and als or item_knn, whichever it is not."""
+    board = Store(str(store)).read(BOARD, pd.DataFrame).set_index("model")
+    best = str(board["validation_ndcg@10"].idxmax())
+    return best, "als" if best != "als" else "item_knn"
+
+
+def champion_of(store: Path) -> Champion:
+    return Store(str(store)).read(CHAMPION, Champion)
+
+
+def serves(store: Path) -> set[str]:
+    """Whose lists readers see."""
+    return set(Store(str(store)).read(("recommendations", "published"), pd.DataFrame)["model"])
 
 
 class TestAThresholdThatIsNotReached:
@@ -117,22 +136,23 @@ class TestAChampionWithoutEvidence:
         assert_refused(refresh(store, "recommendations/published"), "precision", before, store)
 
     OTHERS: ClassVar = {
-        "model": lambda _: {"model": "als"},
-        "seed": lambda found: {"seed": found.seed + 1},
-        "parameter": lambda found: {"parameters": {**found.parameters, "shrink": 12.5}},
+        "model": lambda _, other: {"model": other, "code": code_of(other)},
+        "seed": lambda found, _: {"seed": found.seed + 1},
+        "parameter": lambda found, _: {"parameters": {**found.parameters, "loudness": 12.5}},
     }
 
-    @pytest.mark.parametrize("other", OTHERS)
-    def test_is_refused_where_the_serving_model_is_another(self, store: Path, other: str) -> None:
+    @pytest.mark.parametrize("how", OTHERS)
+    def test_is_refused_where_the_serving_model_is_another(self, store: Path, how: str) -> None:
         """A figure is evidence for exactly one model, with its parameters and its seed."""
+        best, other = best_and_another(store)
 
         def changed(found: Champion) -> Champion:
-            return found.model_copy(update=self.OTHERS[other](found))
+            return found.model_copy(update=self.OTHERS[how](found, other))
 
         rewrite(store, CHAMPION, changed, Champion)
         before = reader_files(store)
         outcome = refresh(store, "recommendations/top_artists")
-        assert_refused(outcome, "the serving model is item_knn", before, store)
+        assert_refused(outcome, f"the serving model is {best}", before, store)
 
 
 class TestPlaysThatChangeUnderAChampion:
@@ -156,7 +176,7 @@ class TestPlaysThatChangeUnderAChampion:
             assert refresh(store, asset, seed=1).exit_code == 0
         before = reader_files(store)
         outcome = refresh(store, "evaluation/champion", seed=1)
-        assert_refused(outcome, "of another model or of older data", before, store)
+        assert_refused(outcome, "of another model, of older data or of older code", before, store)
 
     def test_make_figures_of_two_sources_worthless(self, store: Path) -> None:
         board = Store(str(store)).read(BOARD, pd.DataFrame)
@@ -172,6 +192,127 @@ class TestPlaysThatChangeUnderAChampion:
         assert reader_files(moved_on) != before
         published = Store(str(moved_on)).source_of(("recommendations", "published"), pd.DataFrame)
         assert published == "custom"
+
+
+class TestWhoServes:
+    @pytest.fixture
+    def pinned(self, store: Path) -> Path:
+        """A store whose readers see the lists of a pinned model that is not the best."""
+        _, other = best_and_another(store)
+        outcome = refresh(store, "evaluation/champion+", champion=other)
+        assert outcome.exit_code == 0, outcome
+        return store
+
+    def test_a_pinned_model_though_another_is_better(self, pinned: Path) -> None:
+        best, other = best_and_another(pinned)
+        champion = champion_of(pinned)
+        assert (champion.model, champion.challenger, champion.pinned) == (other, best, True)
+        assert champion.because.startswith(
+            f"pinned by LASTFM_CHAMPION; best would have been {best}"
+        )
+        assert serves(pinned) == {other}
+
+    def test_a_pinned_model_must_reach_the_threshold(self, store: Path) -> None:
+        before = reader_files(store)
+        outcome = refresh(store, "evaluation/champion+", champion="popularity")
+        assert_refused(outcome, "popularity: held-out precision@10 is", before, store)
+
+    def test_nobody_but_a_known_model_can_be_pinned(self, command: Command, store: Path) -> None:
+        ran = command("refresh", store=store, LASTFM_CHAMPION="charts")
+        assert ran.code == 2
+        assert ran.last_line.startswith("error: LASTFM_CHAMPION is 'charts': ")
+        assert "popularity, item_knn" in ran.last_line
+
+    def test_lists_of_another_than_the_pinned_one_are_not_made(self, store: Path) -> None:
+        best, other = best_and_another(store)
+        before = reader_files(store)
+        outcome = refresh(store, "recommendations/top_artists", champion=other)
+        said = f"LASTFM_CHAMPION is {other}, but the champion is {best}"
+        assert_refused(outcome, said, before, store)
+
+    def test_without_the_pin_the_best_must_not_be_worse_than_it(self, pinned: Path) -> None:
+        best, other = best_and_another(pinned)
+        assert refresh(pinned, "evaluation/champion+").exit_code == 0
+        champion = champion_of(pinned)
+        assert (champion.challenger, champion.serving, champion.pinned) == (best, other, False)
+        assert champion.model == (best if champion.low >= -champion.margin else other)
+        assert serves(pinned) == {champion.model}
+        table = Store(str(pinned)).read(("evaluation", "comparison"), pd.DataFrame)
+        (row,) = table[
+            (table["metric"] == "ndcg@10")
+            & table["model_a"].isin([best, other])
+            & table["model_b"].isin([best, other])
+        ].to_dict("records")
+        sign = 1 if row["model_a"] == best else -1
+        assert champion.difference == pytest.approx(sign * row["difference"])
+        low, high = sorted(sign * row[end] for end in ("low", "high"))
+        assert (champion.low, champion.high) == (pytest.approx(low), pytest.approx(high))
+
+    @pytest.mark.parametrize(("times", "taken"), [(0.5, False), (1.5, True)])
+    def test_a_challenger_only_if_it_is_not_worse(
+        self, pinned: Path, times: float, *, taken: bool
+    ) -> None:
+        best, other = best_and_another(pinned)
+
+        def change(found: Evaluation) -> Evaluation:
+            of_held_out = found.per_user["part"] == "held_out"
+            figures = found.per_user["ndcg@10"].mask(of_held_out, found.per_user["ndcg@10"] * times)
+            return dataclasses.replace(
+                found, per_user=found.per_user.assign(**{"ndcg@10": figures})
+            )
+
+        rewrite(pinned, ("evaluation", best), change, Evaluation)
+        outcome = refresh(pinned, "evaluation/champion", *GUARDED)
+        assert outcome.exit_code == 0, outcome
+        champion = champion_of(pinned)
+        assert champion.model == (best if taken else other)
+        assert (champion.high < -champion.margin) is not taken
+        expected = f"replaces {other}: " if taken else f"{other} stays: {best}, best of"
+        assert expected in champion.because
+        assert serves(pinned) == {champion.model}
+
+    def test_the_last_one_is_judged_with_the_parameters_it_serves_with(self, store: Path) -> None:
+        few = model_named("als").Config.model_validate({"factors": 4, "iterations": 1})
+        former = {"model": "als", "parameters": few.model_dump()}
+        rewrite(store, CHAMPION, lambda found: found.model_copy(update=former), Champion)
+        assert refresh(store, "evaluation/champion").exit_code == 0
+        champion = champion_of(store)
+        best, _ = best_and_another(store)
+        assert (champion.model, champion.serving) == (best, "als")
+        board = Store(str(store)).read(BOARD, pd.DataFrame).set_index("model")
+        ahead_of_default = (
+            board.loc[best, "held_out_ndcg@10"] - board.loc["als", "held_out_ndcg@10"]
+        )
+        assert champion.difference > ahead_of_default + 0.01
+
+    def test_the_best_where_the_last_one_is_not_known_any_more(self, store: Path) -> None:
+        best, _ = best_and_another(store)
+        (store / "evaluation" / "champion.json").write_text("{}")
+        assert refresh(store, "evaluation/champion").exit_code == 0
+        champion = champion_of(store)
+        assert (champion.model, champion.serving) == (best, None)
+        assert "no model served before" in champion.because
+
+    def test_the_web_ui_shows_why(self, pinned: Path) -> None:
+        best, other = best_and_another(pinned)
+        settings = Settings(source="sample", store=str(pinned))
+        ran = run_in_process(settings, ["evaluation/champion"])
+        (event,) = ran.asset_materializations_for_node("evaluation__champion")
+        shown = {name: value.value for name, value in event.metadata.items()}
+        champion = champion_of(pinned)
+        expected = {
+            "model": champion.model,
+            "because": champion.because,
+            "challenger": best,
+            "serving": other,
+            "difference": champion.difference,
+            "low": champion.low,
+            "high": champion.high,
+            "margin": champion.margin,
+            "pinned": False,
+        }
+        assert {name: shown[name] for name in expected} == expected
+        assert list(shown)[: len(expected)] == list(expected)
 
 
 def popular(board: pd.DataFrame) -> pd.DataFrame:
@@ -315,7 +456,7 @@ class TestBrokenLists:
     def test_pass_where_they_are_whole(self, store: Path) -> None:
         run = run_checks(store, TOP)
         assert run.success
-        assert len(run.get_asset_check_evaluations()) == 7
+        assert len(run.get_asset_check_evaluations()) == 8
 
     @pytest.mark.parametrize("rule", BREAKS)
     def test_fail_their_check_and_are_not_published(self, store: Path, rule: str) -> None:

@@ -31,6 +31,7 @@ class Planted:
     table: np.ndarray
     name: ClassVar[str] = "planted"
     Config: ClassVar[type[BaseModel]] = NoParameter
+    needs_side: ClassVar[bool] = False
 
     def scores(self, user_rows: np.ndarray) -> np.ndarray:
         return self.table[user_rows].astype(np.float32)
@@ -65,7 +66,14 @@ class Memoriser(Planted):
 def planted(matrix: ListeningMatrix, table: np.ndarray) -> TrainedModel:
     """A model that ranks as a test says."""
     return TrainedModel(
-        Planted(table), NoParameter(), 0, matrix.fingerprint, matrix.user_ids, matrix.artist_ids
+        Planted(table),
+        NoParameter(),
+        0,
+        data=matrix.fingerprint,
+        side="",
+        code="",
+        user_ids=matrix.user_ids,
+        artist_ids=matrix.artist_ids,
     )
 
 
@@ -117,3 +125,13 @@ def slow_metrics(listed: list[int], wanted: set[int], k: int) -> dict[str, float
         "mrr": 1 / (hits.index(True) + 1) if True in hits else 0.0,
         "hit_rate": float(any(hits)),
     }
+
+
+def slow_auc(scores: dict[int, float], wanted: set[int]) -> float:
+    """Share of (wanted, other) pairs of the scored artists in right order, pair by pair."""
+    others = [artist for artist in scores if artist not in wanted]
+    pairs_of_scores = [(scores[w], scores[o]) for w in scores if w in wanted for o in others]
+    if not pairs_of_scores:
+        return np.nan
+    right = [1.0 if w > o else 0.5 if w == o else 0.0 for w, o in pairs_of_scores]
+    return sum(right) / len(right)

@@ -12,14 +12,18 @@ from evaluation_worlds import (
     World,
     pairs,
     planted,
+    slow_auc,
     slow_metrics,
     world,
     world_of,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lastfm_assets.evaluation.judge import evaluate_parts, judge
 from lastfm_assets.evaluation.metrics import means
 from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.side import SideTables
 from lastfm_assets.listening.split import pairs_of, split
 from lastfm_assets.models import trained
 from lastfm_assets.models.trained import TrainedModel, train
@@ -98,7 +102,7 @@ class TestJudge:
 
     def test_a_whole_judgement_agrees_with_brute_force(self) -> None:
         sample = world("sample")
-        model = train("item_knn", sample.matrix, seed=0)
+        model = train("item_knn", sample.matrix, side=SideTables.none(), seed=0)
         found = judge(model, sample.matrix, sample.held_out, cutoffs=[10]).per_user
         scores = model.recommender.scores(np.arange(len(sample.matrix.user_ids)))
         played = sample.matrix.plays.toarray() > 0
@@ -110,7 +114,82 @@ class TestJudge:
             columns.sort(key=lambda c, place=place: (-scores[place, c], c))
             listed = sample.matrix.artist_ids[columns[:10]].tolist()
             expected = slow_metrics(listed, wanted[row.user_id], 10)
-            assert list(row)[1:] == pytest.approx(list(expected.values()))
+            ranked = {int(sample.matrix.artist_ids[c]): float(scores[place, c]) for c in columns}
+            auc = slow_auc(ranked, wanted[row.user_id])
+            assert list(row)[1:] == pytest.approx([*expected.values(), auc])
+
+
+class TestAuc:
+    def test_played_artists_are_no_candidates(
+        self, rising: TrainedModel, matrix: ListeningMatrix
+    ) -> None:
+        # user 1 plays 10 and 20; 30 < 40 < 50
+        found = judge(rising, matrix, pairs((1, 40)), cutoffs=[1])
+        assert found.per_user["auc"].tolist() == [1 / 2]
+        everything = judge(rising, matrix, pairs((1, 40)), cutoffs=[1], leave_out_played=False)
+        assert everything.per_user["auc"].tolist() == [3 / 4]
+
+    def test_artists_that_are_never_ranked_stand_last_and_tied(
+        self, rising: TrainedModel, matrix: ListeningMatrix
+    ) -> None:
+        # 99 is outside the catalogue, 10 is played: 50 is right twice, the others never
+        found = judge(rising, matrix, pairs((1, 50), (1, 99), (1, 10)), cutoffs=[1]).per_user
+        assert found["auc"].tolist() == [pytest.approx((2 + 0 + 0) / (3 * 2))]
+
+    def test_unknown_users_have_that_of_popularity(
+        self, rising: TrainedModel, matrix: ListeningMatrix
+    ) -> None:
+        # listeners of 10 to 50: 2, 3, 2, 0, 0
+        found = judge(rising, matrix, pairs((8, 10), (9, 40)), cutoffs=[1]).per_user
+        assert found["auc"].tolist() == pytest.approx([(1 / 2 + 2) / 4, (1 / 2) / 4])
+
+    def test_it_is_undefined_where_everything_left_is_held_out(
+        self, rising: TrainedModel, matrix: ListeningMatrix
+    ) -> None:
+        found = judge(rising, matrix, pairs((1, 30), (1, 40), (1, 50)), cutoffs=[1]).per_user
+        assert found["auc"].isna().tolist() == [True]
+        assert found["precision@1"].tolist() == [1]
+
+
+class TestAgainstBruteForce:
+    @settings(max_examples=120, deadline=None)
+    @given(st.integers(0, 2**32 - 1), st.integers(1, 14), st.booleans())
+    def test_every_figure_of_every_user_with_many_ties(
+        self,
+        seed: int,
+        k: int,
+        leave_out: bool,  # noqa: FBT001 (hypothesis draws it)
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        artist_ids = np.arange(100, 112)
+        drawn = pd.DataFrame(
+            {"user_id": rng.integers(1, 6, 20), "artist_id": rng.integers(100, 112, 20), "plays": 1}
+        ).drop_duplicates()
+        matrix = ListeningMatrix.from_pairs(drawn, artist_ids)
+        table = rng.integers(0, 4, (len(matrix.user_ids), 12)).astype(np.float64)
+        held_out = pairs(*zip(rng.integers(1, 9, 20), rng.integers(98, 114, 20), strict=True))
+        found = judge(
+            planted(matrix, table), matrix, held_out, cutoffs=[k], leave_out_played=leave_out
+        )
+        wanted = held_out.groupby("user_id")["artist_id"].agg(set)
+        assert found.per_user["user_id"].tolist() == list(wanted.index)
+        played = drawn.groupby("user_id")["artist_id"].agg(set)
+        listeners = {a: float((drawn["artist_id"] == a).sum()) for a in artist_ids.tolist()}
+        for row, listed in zip(found.per_user.to_dict("records"), found.lists, strict=True):
+            user = row.pop("user_id")
+            scores = listeners
+            if user in played:
+                of_user = table[matrix.user_ids.tolist().index(user)]
+                left_out = played[user] if leave_out else set()
+                scores = dict(zip(artist_ids.tolist(), of_user.tolist(), strict=True))
+                scores = {a: score for a, score in scores.items() if a not in left_out}
+            order = sorted(scores, key=lambda a, scores=scores: (-scores[a], a))[:k]
+            assert artist_ids[listed[listed >= 0]].tolist() == order
+            metrics = slow_metrics(order, wanted[user], k)
+            missed = dict.fromkeys(wanted[user] - set(scores), -np.inf)
+            expected = {f"{name}@{k}": value for name, value in metrics.items()}
+            expected["auc"] = slow_auc({**scores, **missed}, wanted[user])
+            assert row == pytest.approx(expected, nan_ok=True)
 
 
 class TestEvaluateParts:
@@ -119,10 +198,11 @@ class TestEvaluateParts:
     ) -> None:
         # what it was fitted on comes first, so a model that had seen validation would be perfect
         monkeypatch.setattr(trained, "MODELS", {**trained.MODELS, "memoriser": Memoriser})
+        monkeypatch.setattr(trained, "code_of", lambda _name: "of this file")
         monkeypatch.setattr(Memoriser, "seen", [])
         sample = world("sample")
-        model = train("memoriser", sample.matrix, NoParameter(), seed=0)
-        found = evaluate_parts(model, sample.matrix, sample.split_pairs)
+        model = train("memoriser", sample.matrix, NoParameter(), side=SideTables.none(), seed=0)
+        found = evaluate_parts(model, sample.matrix, sample.split_pairs, SideTables.none()).per_user
         recall = found.groupby("part", observed=True)["recall@10"].mean()
         assert recall["validation"] < 0.1
         assert recall["held_out"] < 0.1
@@ -136,12 +216,12 @@ class TestEvaluateParts:
     def test_each_part_is_judged_as_it_would_be_alone(self) -> None:
         sample = world("sample")
         config = trained.MODELS["als"].Config(factors=8)
-        model = train("als", sample.matrix, config, seed=5)
-        found = evaluate_parts(model, sample.matrix, sample.split_pairs)
+        model = train("als", sample.matrix, config, side=SideTables.none(), seed=5)
+        found = evaluate_parts(model, sample.matrix, sample.split_pairs, SideTables.none()).per_user
         train_matrix = ListeningMatrix.from_pairs(
             pairs_of(sample.split_pairs, "train"), sample.matrix.artist_ids
         )
-        probe = train("als", train_matrix, config, seed=5)
+        probe = train("als", train_matrix, config, side=SideTables.none(), seed=5)
         seen = pairs_of(sample.split_pairs, "train", "validation")
         expected = {
             "validation": judge(
@@ -156,8 +236,8 @@ class TestEvaluateParts:
 
     def test_users_of_each_part_are_those_with_a_pair_in_it(self) -> None:
         sample = world("sample")
-        model = train("popularity", sample.matrix, seed=0)
-        found = evaluate_parts(model, sample.matrix, sample.split_pairs)
+        model = train("popularity", sample.matrix, side=SideTables.none(), seed=0)
+        found = evaluate_parts(model, sample.matrix, sample.split_pairs, SideTables.none()).per_user
         assert list(found["part"].cat.categories) == ["train", "validation", "held_out"]
         for part in ("train", "validation", "held_out"):
             parts = ("train", "validation") if part == "train" else (part,)
@@ -168,13 +248,13 @@ class TestEvaluateParts:
         few = pairs((1, 10), (1, 20), (1, 30), (2, 20), (2, 30), (2, 40), (3, 10), (3, 40))
         dealt = split(few, seed=0)
         matrix = ListeningMatrix.from_pairs(pairs_of(dealt, "train", "validation"), ARTISTS)
-        model = train("item_knn", matrix, seed=0)
-        found = evaluate_parts(model, matrix, dealt)
+        model = train("item_knn", matrix, side=SideTables.none(), seed=0)
+        found = evaluate_parts(model, matrix, dealt, SideTables.none()).per_user
         assert set(found["part"]) == {"train", "held_out"}
 
 
 def precision(model: str, world: World) -> float:
-    fitted = train(model, world.matrix, seed=0)
+    fitted = train(model, world.matrix, side=SideTables.none(), seed=0)
     judged = judge(fitted, world.matrix, world.held_out, cutoffs=[10])
     return means(judged.per_user)["precision@10"]
 
@@ -203,7 +283,12 @@ class TestNoLeak:
             zip(sample.matrix.artist_ids, rng.permutation(sample.matrix.artist_ids), strict=True)
         )
         held_out = sample.held_out.assign(artist_id=sample.held_out["artist_id"].map(renamed))
-        judged = judge(train(model, sample.matrix, seed=0), sample.matrix, held_out, cutoffs=[10])
+        judged = judge(
+            train(model, sample.matrix, side=SideTables.none(), seed=0),
+            sample.matrix,
+            held_out,
+            cutoffs=[10],
+        )
         chance = len(held_out) / held_out["user_id"].nunique() / n_artists
         assert means(judged.per_user)["precision@10"] < 3 * chance
 
@@ -261,4 +346,6 @@ def test_a_model_of_another_matrix_is_not_judged() -> None:
     )
     held_out = pd.DataFrame({"user_id": [1], "artist_id": [3]})
     with pytest.raises(ValueError, match="was not fitted on this matrix"):
-        judge(train("popularity", one, seed=0), other, held_out, cutoffs=[10])
+        judge(
+            train("popularity", one, side=SideTables.none(), seed=0), other, held_out, cutoffs=[10]
+        )

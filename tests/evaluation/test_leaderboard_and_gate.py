@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,13 @@ from pydantic import ValidationError
 
 from lastfm_assets.errors import GateRefusedError
 from lastfm_assets.evaluation import gate
+from lastfm_assets.evaluation.challenge import MARGIN, best_row, choose
+from lastfm_assets.evaluation.comparison import compare
 from lastfm_assets.evaluation.gate import (
     MIN_OVER_POPULARITY,
     MIN_PRECISION,
     MIN_PRECISION_ELSEWHERE,
     Champion,
-    best_row,
     choose_champion,
     min_precision_for,
     popularity_precision,
@@ -24,17 +26,30 @@ from lastfm_assets.evaluation.gate import (
     require_approved,
     threshold_now,
 )
-from lastfm_assets.evaluation.leaderboard import Evaluation, leaderboard
-from lastfm_assets.evaluation.metrics import METRICS
-from lastfm_assets.models.trained import fingerprint, model_named
+from lastfm_assets.evaluation.leaderboard import Evaluation, held_out_figures, leaderboard
+from lastfm_assets.evaluation.metrics import METRICS, bootstrap_interval
+from lastfm_assets.models import trained
+from lastfm_assets.models.als import Als
+from lastfm_assets.models.trained import code_of, fingerprint, model_named
 
 SIZES = pd.Series([12, 4, 10, 2])
 """Artists held out for each of four users."""
 
 
-def evaluation(
-    model: str, *, validation: float, held_out: list[float], data: str = "matrix", seed: int = 0
-) -> Evaluation:
+def judged(model: str, *, code: str | None = None) -> str:
+    """Fingerprint of a model with its default parameters on `matrix` and, if it looks, `side`."""
+    kind = model_named(model)
+    return fingerprint(
+        model,
+        kind.Config(),
+        seed=0,
+        data="matrix",
+        side="side" if kind.needs_side else "",
+        code=code or code_of(model),
+    )
+
+
+def evaluation(model: str, *, validation: float, held_out: list[float]) -> Evaluation:
     """One model's figures: every metric of a user is the same number."""
     rows = [("train", user, 0.9) for user in range(1, 5)]
     rows += [("validation", user, validation) for user in range(1, 5)]
@@ -46,8 +61,9 @@ def evaluation(
     return Evaluation(
         model=model,
         parameters=json.dumps(config.model_dump()),
-        seed=seed,
-        fingerprint=fingerprint(model, config, seed=seed, data=data),
+        seed=0,
+        fingerprint=judged(model),
+        beyond_accuracy={"coverage@10": 0.25},
         per_user=table.drop(columns="figure"),
     )
 
@@ -62,9 +78,13 @@ def board(**validation_and_precision: tuple[float, float]) -> pd.DataFrame:
 
 
 def chosen(
-    table: pd.DataFrame, *, data: str = "matrix", pairs: str = "pairs", at_least: float = 0.1
+    table: pd.DataFrame, *, data: str = "matrix", side: str = "side", at_least: float = 0.1
 ) -> Champion:
-    return choose_champion(table, data=data, pairs=pairs, min_precision=at_least)
+    """The first champion that a store has seen."""
+    choice = choose(table, {}, serving=None, pinned=None, seed=0)
+    return choose_champion(
+        table, choice, data=data, side=side, pairs="pairs", min_precision=at_least
+    )
 
 
 SOUND = {"als": (0.3, 0.30), "item_knn": (0.2, 0.28), "popularity": (0.05, 0.1)}
@@ -93,23 +113,80 @@ class TestLeaderboard:
 
     def test_its_columns_are_these(self) -> None:
         figures = [f"{p}_{m}@10" for p in ("held_out", "train", "validation") for m in METRICS]
-        bounds = [
-            f"held_out_{m}@10_{end}" for m in ("precision", "ndcg") for end in ("low", "high")
-        ]
-        expected = {"model", "users", "parameters", "seed", "fingerprint", *figures, *bounds}
+        bounds = [f"held_out_{m}@10_{end}" for m in METRICS for end in ("low", "high")]
+        expected = {"model", "verdict", "users", "parameters", "seed", "fingerprint"}
         columns = list(board(**SOUND).columns)
-        assert set(columns) == expected | {"held_out_precision_ceiling@10"}
+        assert set(columns) == {
+            *expected,
+            *figures,
+            *bounds,
+            "held_out_precision_ceiling@10",
+            "held_out_coverage@10",
+        }
         assert len(columns) == len(set(columns))
         assert columns[:3] == ["model", "validation_ndcg@10", "held_out_precision@10"]
 
-    def test_intervals_lie_around_their_means(self) -> None:
+    def test_a_metric_of_another_name_is_shown_like_the_others(self) -> None:
+        one = evaluation("als", validation=0.4, held_out=[0.1, 0.2, 0.3, 0.6])
+        more = replace(one, per_user=one.per_user.assign(auc=one.per_user["ndcg@10"] / 2))
+        (row,) = leaderboard([more], SIZES, seed=0).to_dict("records")
+        for end in ("", "_low", "_high"):
+            expected = row[f"held_out_ndcg@10{end}"] / 2
+            assert row[f"held_out_auc{end}"] == pytest.approx(expected)
+        assert row["train_auc"] == pytest.approx(0.45)
+
+    @pytest.mark.parametrize("metric", METRICS)
+    def test_intervals_lie_around_their_means(self, metric: str) -> None:
         held_out = [0.1, 0.2, 0.3, 0.6]
         table = leaderboard([evaluation("als", validation=0.4, held_out=held_out)], SIZES, seed=0)
         (row,) = table.to_dict("records")
-        for metric in ("precision", "ndcg"):
-            mean = row[f"held_out_{metric}@10"]
-            low, high = (row[f"held_out_{metric}@10_{end}"] for end in ("low", "high"))
-            assert 0.1 <= low < mean < high <= 0.6
+        mean = row[f"held_out_{metric}@10"]
+        low, high = (row[f"held_out_{metric}@10_{end}"] for end in ("low", "high"))
+        assert 0.1 <= low < mean < high <= 0.6
+
+    def test_intervals_are_those_of_each_metric_alone(self) -> None:
+        figures = np.random.default_rng(1).random(50)
+        one = evaluation("als", validation=0.4, held_out=figures.tolist())
+        (row,) = leaderboard([one], SIZES, seed=3).to_dict("records")
+        found = (row["held_out_recall@10_low"], row["held_out_recall@10_high"])
+        assert found == pytest.approx(bootstrap_interval(figures, seed=3))
+
+    def test_each_model_is_told_how_it_stands_to_the_best(self) -> None:
+        rng = np.random.default_rng(0)
+        taste = rng.random(200)
+        table = leaderboard(
+            [
+                evaluation("popularity", validation=0.1, held_out=(taste / 2).tolist()),
+                evaluation(
+                    "item_knn", validation=0.2, held_out=(taste + rng.normal(0, 0.1, 200)).tolist()
+                ),
+                evaluation("als", validation=0.3, held_out=taste.tolist()),
+                evaluation("lightfm", validation=0.25, held_out=(taste + 0.1).tolist()),
+            ],
+            SIZES,
+            seed=0,
+        )
+        assert table.set_index("model")["verdict"].to_dict() == {
+            "als": "best",
+            "lightfm": "beats als",
+            "item_knn": "no difference seen from als",
+            "popularity": "als beats this one",
+        }
+
+    def test_it_and_the_comparison_say_the_same(self) -> None:
+        rng = np.random.default_rng(2)
+        taste = rng.random(120)
+        models = [
+            evaluation(
+                name, validation=0.1, held_out=(taste + rng.normal(shift, 0.2, 120)).tolist()
+            )
+            for name, shift in (("als", 0.05), ("item_knn", 0.05), ("lightfm", -0.05))
+        ]
+        table = leaderboard(models, SIZES, seed=7)
+        pairs = compare(held_out_figures(models, "ndcg@10"), seed=7)
+        beaten = {row.model_b for row in pairs.itertuples() if row.verdict == f"als beats {row[2]}"}
+        said = table.loc[table["verdict"] == "als beats this one", "model"]
+        assert set(said) == beaten == {"lightfm"}
 
     def test_intervals_depend_on_the_seed_alone(self) -> None:
         figures = np.random.default_rng(0).random(40).tolist()
@@ -151,12 +228,15 @@ class TestChampion:
         assert champion.validation_ndcg == pytest.approx(0.3)
         assert champion.popularity_precision == pytest.approx(0.1)
         assert champion.precision_low <= champion.precision <= champion.precision_high
-        config = model_named("als").Config()
-        assert champion.fingerprint == fingerprint("als", config, seed=0, data="matrix")
+        assert champion.fingerprint == judged("als")
+        assert champion.code == code_of("als")
         assert champion.because == (
             "best of 3 models on validation, ndcg@10 0.3000 against 0.2000 of item_knn; "
-            "held-out precision@10 0.3000"
+            "no model served before; held-out precision@10 0.3000"
         )
+        assert (champion.challenger, champion.serving, champion.pinned) == ("als", None, False)
+        assert (champion.difference, champion.low, champion.high) == (None, None, None)
+        assert champion.margin == MARGIN
 
     def test_it_survives_json(self) -> None:
         champion = chosen(board(**SOUND))
@@ -207,19 +287,40 @@ class TestChampion:
 
     @pytest.mark.parametrize(
         "change",
-        [{"fingerprint": "0" * 64}, {"seed": 1}, {"parameters": '{"factors": 7}'}],
-        ids=str,
+        [
+            {"fingerprint": "0" * 64},
+            {"fingerprint": judged("als", code="of another day")},
+            {"seed": 1},
+            {"parameters": '{"factors": 7}'},
+        ],
+        ids=["fingerprint", "code", "seed", "parameters"],
     )
     def test_figures_of_another_model_are_refused(self, change: dict[str, object]) -> None:
         table = board(**SOUND)
         for column, value in change.items():
             table.loc[0, column] = value
-        with pytest.raises(GateRefusedError, match="are of another model or of older data"):
+        with pytest.raises(
+            GateRefusedError, match="are of another model, of older data or of older code"
+        ):
             chosen(table)
 
     def test_figures_of_older_data_are_refused(self) -> None:
-        with pytest.raises(GateRefusedError, match="are of another model or of older data"):
+        with pytest.raises(
+            GateRefusedError, match="are of another model, of older data or of older code"
+        ):
             chosen(board(**SOUND), data="newer matrix")
+
+    def test_figures_of_older_tags_are_refused_where_the_model_looks_at_them(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class SociableAls(Als):
+            needs_side = True
+
+        assert chosen(board(**SOUND), side="newer tags").model == "als"
+        monkeypatch.setattr(trained, "MODELS", {**trained.MODELS, "als": SociableAls})
+        assert chosen(board(**SOUND)).model == "als"
+        with pytest.raises(GateRefusedError, match="are of another model, of older data"):
+            chosen(board(**SOUND), side="newer tags")
 
 
 class TestRequireApproved:
@@ -231,6 +332,11 @@ class TestRequireApproved:
         champion = chosen(board(**SOUND))
         with pytest.raises(GateRefusedError, match="was judged on other plays"):
             require_approved(champion, pairs="newer pairs", min_precision=0.1)
+
+    def test_other_code_may_not(self) -> None:
+        champion = chosen(board(**SOUND)).model_copy(update={"code": "of another day"})
+        with pytest.raises(GateRefusedError, match="was judged with other code"):
+            require_approved(champion, pairs="pairs", min_precision=0.1)
 
     def test_a_threshold_raised_since_holds(self) -> None:
         champion = chosen(board(**SOUND))

@@ -3,15 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-from evaluation_worlds import pairs, slow_metrics
+from evaluation_worlds import slow_metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lastfm_assets.evaluation import metrics
 from lastfm_assets.evaluation.metrics import (
     METRICS,
+    Hits,
+    auc_per_user,
     bootstrap_interval,
+    bootstrap_intervals,
     hits_in_lists,
-    judge_lists,
     means,
     metrics_per_user,
     per_user_table,
@@ -22,7 +25,7 @@ from lastfm_assets.evaluation.metrics import (
 def one(ranks_hit: list[int], n: int, held_out: int, k: int) -> dict[str, float]:
     """Metrics of one user whose list of n artists has hits at some ranks."""
     hits = np.isin(np.arange(1, n + 1), ranks_hit)[None, :]
-    values = metrics_per_user(hits, np.array([held_out]), k)
+    values = metrics_per_user(Hits.of(hits), np.array([held_out]), k)
     return {name: float(value[0]) for name, value in values.items()}
 
 
@@ -96,7 +99,7 @@ class TestAgainstBruteForce:
         best = sorted(held) + [artist for artist in listed if artist not in held]
         for order, exact in ((listed, False), (best, True)):
             hits = np.array([[artist in held for artist in order]])
-            found = metrics_per_user(hits, np.array([len(held)]), k)
+            found = metrics_per_user(Hits.of(hits), np.array([len(held)]), k)
             for name, value in found.items():
                 assert 0 <= value[0] <= 1 + 1e-12
                 if exact and name in ("ndcg", "map", "mrr", "hit_rate"):
@@ -112,11 +115,11 @@ class TestAgainstBruteForce:
 def test_hits_know_users_apart_and_ignore_ended_lists() -> None:
     table = np.array([[3, 1, -1], [1, 3, 0]])
     hits = hits_in_lists(table, np.array([0, 1, 1]), np.array([1, 3, 4]), 5)
-    assert hits.tolist() == [[False, True, False], [False, True, False]]
+    assert (hits.rows.tolist(), hits.places.tolist()) == ([0, 1], [1, 1])
     # column -1 of user 1 would be the last column of user 0
-    assert not hits_in_lists(np.array([[0], [-1]]), np.array([0]), np.array([4]), 5).any()
+    assert not len(hits_in_lists(np.array([[0], [-1]]), np.array([0]), np.array([4]), 5).rows)
     nothing = np.array([], dtype=np.int64)
-    assert not hits_in_lists(table, nothing, nothing, 5).any()
+    assert not len(hits_in_lists(table, nothing, nothing, 5).rows)
 
 
 class TestCeiling:
@@ -124,7 +127,7 @@ class TestCeiling:
         sizes = np.array([0, 1, 4, 10, 25])
         assert precision_ceiling(sizes, 10) == pytest.approx((1 + 4 + 10 + 10) / 4 / 10)
         hits = np.arange(10) < sizes[:, None]
-        perfect = metrics_per_user(hits, sizes, 10)["precision"]
+        perfect = metrics_per_user(Hits.of(hits), sizes, 10)["precision"]
         assert precision_ceiling(sizes, 10) == pytest.approx(np.nanmean(perfect))
 
     def test_nothing_held_out_has_none(self) -> None:
@@ -132,88 +135,54 @@ class TestCeiling:
         assert np.isnan(precision_ceiling(np.array([], dtype=int), 10))
 
 
-def scored(*rows: tuple[object, object, float]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["user_id", "artist_id", "score"])
-
-
-class TestJudgeLists:
-    def test_rows_may_come_in_any_order(self) -> None:
-        rows = [(1, 10, 0.9), (1, 11, 0.8), (1, 12, 0.1), (2, 10, 5.0), (2, 13, 4.0)]
-        held_out = pairs((2, 13), (1, 12), (1, 10))
-        found = judge_lists(scored(*rows), held_out, [1, 2, 3])
-        shuffled = judge_lists(scored(*[rows[n] for n in (3, 2, 0, 4, 1)]), held_out, [1, 2, 3])
-        pd.testing.assert_frame_equal(found, shuffled)
-        assert found["user_id"].tolist() == [1, 2]
-        assert found["precision@1"].tolist() == [1, 0]
-        assert found["precision@2"].tolist() == [1 / 2, 1 / 2]
-        assert found["precision@3"].tolist() == [2 / 3, 1 / 3]
-
-    def test_text_ids_are_judged_like_numbers(self) -> None:
-        numbers = scored((1, 10, 0.9), (1, 11, 0.8), (2, 12, 0.7))
-        held_out = pairs((1, 11), (2, 10))[["user_id", "artist_id"]]
-        columns = ["user_id", "artist_id"]
-        as_text = numbers.astype(dict.fromkeys(columns, "str"))
-        found = judge_lists(as_text, held_out.astype("str"), [2])
-        assert found["user_id"].tolist() == ["1", "2"]
-        expected = judge_lists(numbers, held_out, [2])
-        pd.testing.assert_frame_equal(found.iloc[:, 1:], expected.iloc[:, 1:])
-
-    def test_equal_scores_go_to_the_smaller_artist(self) -> None:
-        tied = scored((1, 12, 1.0), (1, 11, 1.0), (1, 10, 1.0))
-        assert judge_lists(tied, pairs((1, 10)), [1])["precision@1"].tolist() == [1]
-        assert judge_lists(tied, pairs((1, 12)), [2])["precision@2"].tolist() == [0]
-
-    def test_an_artist_named_twice_counts_once_at_its_best_place(self) -> None:
-        twice = scored((1, 10, 0.9), (1, 10, 0.8), (1, 11, 0.7))
-        found = judge_lists(twice, pairs((1, 10), (1, 11)), [2])
-        assert found["precision@2"].tolist() == [1]
-        assert found["recall@2"].tolist() == [1]
-
-    def test_a_held_out_pair_that_stands_twice_counts_once(self) -> None:
-        found = judge_lists(scored((1, 10, 0.9)), pairs((1, 10), (1, 10)), [1])
-        assert found["recall@1"].tolist() == [1]
-
-    def test_a_user_without_a_list_has_zero_and_one_with_nothing_held_out_is_left_out(self) -> None:
-        found = judge_lists(scored((1, 10, 0.9), (3, 10, 0.9)), pairs((1, 10), (2, 10)), [1])
-        assert found["user_id"].tolist() == [1, 2]
-        assert found["precision@1"].tolist() == [1, 0]
-        assert means(found)["precision@1"] == 1 / 2
-
-    @settings(max_examples=60, deadline=None)
-    @given(st.integers(0, 2**32 - 1), st.integers(1, 8))
-    def test_lists_with_ties_and_doubles_against_brute_force(self, seed: int, k: int) -> None:
-        rng = np.random.default_rng(seed)
-        given_lists = scored(
-            *zip(
-                rng.integers(1, 5, 40),
-                rng.integers(100, 112, 40),
-                rng.integers(0, 4, 40).astype(float),
-                strict=True,
-            )
-        )
-        held_out = pairs(*zip(rng.integers(2, 7, 15), rng.integers(100, 115, 15), strict=True))
-        found = judge_lists(given_lists, held_out, [k]).set_index("user_id")
-        assert list(found.index) == sorted(set(held_out["user_id"]))
-        for user, row in found.iterrows():
-            best: dict[int, float] = {}
-            for _, artist, score in given_lists[given_lists["user_id"] == user].to_numpy():
-                best[int(artist)] = max(score, best.get(int(artist), -1.0))
-            listed = sorted(best, key=lambda artist: (-best[artist], artist))
-            expected = slow_metrics(
-                listed, set(held_out.loc[held_out["user_id"] == user, "artist_id"]), k
-            )
-            assert row.to_dict() == pytest.approx(
-                {f"{name}@{k}": value for name, value in expected.items()}
-            )
-
-
 def test_the_table_names_each_metric_and_cut_off() -> None:
-    table = per_user_table(np.array([5]), np.array([[True, False]]), np.array([3]), [1, 2])
+    hits = Hits.of(np.array([[True, False]]))
+    table = per_user_table(np.array([5]), hits, np.array([3]), [1, 2], np.array([0.75]))
     assert list(table.columns) == [
         "user_id",
         *(f"{name}@1" for name in METRICS),
         *(f"{name}@2" for name in METRICS),
+        "auc",
     ]
+    assert table["auc"].tolist() == [0.75]
+
+
+def auc_of(ranks: list[float], held_out: int, ahead: int, last: int) -> float:
+    """The auc of one user."""
+    (found,) = auc_per_user(
+        np.zeros(len(ranks), dtype=np.int64),
+        np.array(ranks, dtype=np.float64),
+        np.array([held_out]),
+        np.array([ahead]),
+        np.array([last]),
+    )
+    return float(found)
+
+
+class TestAuc:
+    @pytest.mark.parametrize(
+        ("ranks", "held_out", "ahead", "last", "expected"),
+        [
+            ([1, 2], 2, 5, 0, 1),
+            ([4, 5], 2, 5, 0, 0),
+            ([1, 4], 2, 5, 0, (3 + 1) / 6),
+            ([3], 1, 5, 0, 2 / 4),
+            ([1.5], 1, 3, 0, (1 / 2 + 1) / 2),  # tied with one other, ahead of the third
+            ([2.5, 2.5], 2, 4, 0, 1 / 2),
+            ([1], 2, 3, 1, (2 + 0) / 4),  # the other one stands last
+            ([1], 3, 3, 2, (2 + 0 + 0) / 6),  # two stand last
+            ([], 1, 2, 4, (3 / 2) / 5),  # last together with three that are not held out
+            ([], 1, 0, 4, 1 / 2),
+        ],
+    )
+    def test_it_is_the_share_of_pairs_in_right_order(
+        self, ranks: list[float], held_out: int, ahead: int, last: int, expected: float
+    ) -> None:
+        assert auc_of(ranks, held_out, ahead, last) == pytest.approx(expected)
+
+    def test_it_is_undefined_where_nothing_or_everything_is_held_out(self) -> None:
+        assert np.isnan(auc_of([], 0, 5, 0))
+        assert np.isnan(auc_of([1, 2], 2, 2, 0))
 
 
 def test_a_mean_counts_only_users_who_have_a_value() -> None:
@@ -259,3 +228,57 @@ class TestBootstrap:
 
     def test_equal_users_have_no_width(self) -> None:
         assert bootstrap_interval(np.full(20, 0.25), seed=0) == (0.25, 0.25)
+
+
+def slow_interval(values: np.ndarray, seed: int, resamples: int) -> tuple[float, float]:
+    """Percentiles of the means of resamples, one after the other."""
+    rng = np.random.default_rng(seed)
+    drawn = [
+        np.nanmean(values[rng.integers(len(values), size=len(values))]) for _ in range(resamples)
+    ]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), float(high)
+
+
+class TestBootstrapOfManyColumns:
+    table = np.random.default_rng(2).binomial(10, [0.1, 0.3, 0.6], (201, 3)) / 10
+
+    def test_it_is_what_resampling_one_by_one_gives(self) -> None:
+        found = bootstrap_intervals(self.table, seed=4, resamples=150)
+        expected = [slow_interval(column, 4, 150) for column in self.table.T]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+    def test_a_column_with_gaps_is_averaged_over_those_drawn_who_have_a_value(self) -> None:
+        gaps = self.table.copy()
+        gaps[::3, 1] = np.nan
+        found = bootstrap_intervals(gaps, seed=4, resamples=150)
+        expected = [slow_interval(column, 4, 150) for column in gaps.T]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+    def test_each_column_has_the_interval_it_would_have_alone(self) -> None:
+        found = bootstrap_intervals(self.table, seed=9)
+        alone = [bootstrap_interval(column, seed=9) for column in self.table.T]
+        np.testing.assert_allclose(found, alone, rtol=1e-12)
+
+    @pytest.mark.parametrize("count_bytes", [1, 8 * 201 * 7])
+    def test_chunks_do_not_change_it(
+        self, monkeypatch: pytest.MonkeyPatch, count_bytes: int
+    ) -> None:
+        expected = bootstrap_intervals(self.table, seed=4, resamples=150)
+        monkeypatch.setattr(metrics, "_COUNT_BYTES", count_bytes)
+        found = bootstrap_intervals(self.table, seed=4, resamples=150)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+    def test_users_and_columns_without_a_value_are_left_out(self) -> None:
+        gaps = np.full((251, 4), np.nan)
+        gaps[50:, :3] = self.table
+        found = bootstrap_intervals(gaps, seed=4, resamples=150)
+        np.testing.assert_array_equal(
+            found[:3], bootstrap_intervals(self.table, seed=4, resamples=150)
+        )
+        assert np.isnan(found[3]).all()
+
+    def test_the_same_draws_make_a_sum_of_columns_move_together(self) -> None:
+        both = np.stack([self.table[:, 0], 1 - self.table[:, 0]], axis=1)
+        (low, high), (other_low, other_high) = bootstrap_intervals(both, seed=1)
+        assert (low, high) == pytest.approx((1 - other_high, 1 - other_low), abs=2e-3)

@@ -22,6 +22,7 @@ REGISTRY = [
     *rules.REJECTED_RULES,
     *rules.SPLIT_RULES,
     *rules.MATRIX_RULES,
+    *rules.TRAINING_TAG_RULES,
 ]
 Tables = dict[str, object]
 
@@ -59,6 +60,7 @@ def sound() -> Tables:
             }
         ),
         "split_pairs": split_pairs,
+        "training_tags": seen[["user_id", "artist_id"]].assign(tag_id=7),
         "matrix": ListeningMatrix.from_pairs(seen, artists["artist_id"].to_numpy()),
     }
 
@@ -85,6 +87,7 @@ def applied(rule: Rule, world: Tables) -> Finding:
         rules.shares_are_as_asked: ("split_pairs", "interactions"),
         rules.held_out_pairs_are_not_seen: ("matrix", "split_pairs"),
         rules.weights_are_finite: ("matrix", "split_pairs"),
+        rules.no_tag_of_a_held_out_pair: ("training_tags", "split_pairs"),
     }[rule]
     return rule(*(world[name] for name in needed))
 
@@ -146,6 +149,13 @@ def matrix_of_train_only(world: Tables) -> Tables:
         **world,
         "matrix": ListeningMatrix.from_pairs(pairs_of(world["split_pairs"], "train"), catalogue),
     }
+
+
+def held_out_tag(world: Tables) -> Tables:
+    """One user has called one held-out artist something."""
+    pair = pairs_of(world["split_pairs"], "held_out")[["user_id", "artist_id"]].iloc[[0]]
+    tags = pd.concat([world["training_tags"], pair.assign(tag_id=9)], ignore_index=True)
+    return {**world, "training_tags": tags}
 
 
 def with_weights(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Tables], Tables]:
@@ -246,6 +256,7 @@ VIOLATIONS = [
     (rules.weights_are_finite, first_weight(np.inf), "unusable"),
     (rules.weights_are_finite, first_weight(-1.0), "unusable"),
     (rules.weights_are_finite, with_weights(np.zeros_like), "all_zero"),
+    (rules.no_tag_of_a_held_out_pair, held_out_tag, "leaked"),
 ]
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-ROOMS = ("listening", "models", "evaluation", "recommendations", "sources")
+ROOMS = ("listening", "models", "evaluation", "recommendations", "sources", "tuning")
 KNOW_DAGSTER = ("assets", "checks")
 
 PROBE = """

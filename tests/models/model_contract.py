@@ -12,7 +12,9 @@ from model_worlds import crowd, sample, two_scenes
 from pydantic import ValidationError
 
 from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.side import SideTables
 from lastfm_assets.models.ranking import NOBODY, rank
+from lastfm_assets.models.search import Between, search_space
 from lastfm_assets.models.trained import TrainedModel, from_bytes, model_named, to_bytes, train
 
 
@@ -44,10 +46,21 @@ class RecommenderContract:
     @pytest.fixture(scope="class")
     @classmethod
     def crowded(cls) -> TrainedModel:
-        return train(cls.name, crowd(), seed=3)
+        return train(cls.name, crowd(), side=cls.side_of(crowd()), seed=3)
+
+    @classmethod
+    def side_of(cls, _matrix: ListeningMatrix) -> SideTables:
+        """Tags and friends of a world, for the models that look at them."""
+        return SideTables.none()
 
     def fitted(self, matrix: ListeningMatrix, *, seed: int = 3, **parameters: Any) -> TrainedModel:
-        return train(self.name, matrix, model_named(self.name).Config(**parameters), seed=seed)
+        return train(
+            self.name,
+            matrix,
+            model_named(self.name).Config(**parameters),
+            side=self.side_of(matrix),
+            seed=seed,
+        )
 
     def test_the_same_seed_gives_the_same_scores_bit_for_bit(self) -> None:
         rows = np.arange(40)
@@ -100,7 +113,13 @@ class RecommenderContract:
 
     def test_fitting_reports_its_last_step(self) -> None:
         steps = []
-        train(self.name, crowd(), seed=0, on_progress=lambda *step: steps.append(step))
+        train(
+            self.name,
+            crowd(),
+            side=self.side_of(crowd()),
+            seed=0,
+            on_progress=lambda *step: steps.append(step),
+        )
         done, total = steps[-1]
         assert done == total >= 1
         assert [step for step, _ in steps] == sorted(step for step, _ in steps)
@@ -143,7 +162,7 @@ class RecommenderContract:
 
     def test_a_known_user_is_folded_in_near_where_training_put_them(self) -> None:
         matrix = sample()
-        model = train(self.name, matrix, seed=0)
+        model = train(self.name, matrix, side=self.side_of(matrix), seed=0)
         rows = np.arange(len(matrix.user_ids))
         folded_scores = model.recommender.fold_in(matrix.plays)
         assert folded_scores.dtype == np.float32
@@ -200,6 +219,15 @@ class RecommenderContract:
     def test_every_parameter_says_what_it_does(self) -> None:
         for field in model_named(self.name).Config.model_fields.values():
             assert field.description.endswith(".")
+
+    def test_defaults_lie_in_their_search_spaces(self) -> None:
+        config = model_named(self.name).Config()
+        for field, space in search_space(type(config)).items():
+            value = getattr(config, field)
+            if isinstance(space, Between):
+                assert space.low <= value <= space.high
+            else:
+                assert value in space.values
 
     def test_every_parameter_changes_the_scores(self, crowded: TrainedModel) -> None:
         rows = np.arange(40)

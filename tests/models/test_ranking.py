@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from lastfm_assets.models import ranking
-from lastfm_assets.models.ranking import NOBODY, RankedLists, best_columns, rank
+from lastfm_assets.models.ranking import (
+    NOBODY,
+    RankedLists,
+    best_columns,
+    mid_ranks,
+    rank,
+    rank_and_place,
+)
 
 
 def slow_best(row: np.ndarray, n: int) -> list[tuple[int, float]]:
@@ -159,3 +166,41 @@ def test_a_score_that_is_not_finite_is_refused(bad: float) -> None:
 def test_a_list_of_less_than_one_is_refused(n: int) -> None:
     with pytest.raises(ValueError, match=f"n is {n}, expected at least 1"):
         ranked(n)
+
+
+def slow_rank(row: np.ndarray, column: int) -> float:
+    """1 + those that are higher + half of the others that are equal."""
+    if row[column] == -np.inf:
+        return np.nan
+    higher = sum(score > row[column] for score in row)
+    equal = sum(score == row[column] for score in row) - 1
+    return 1 + higher + equal / 2
+
+
+@settings(max_examples=150, deadline=None)
+@given(narrow.filter(len), st.lists(st.tuples(st.integers(0, 4), st.integers(0, 29)), max_size=20))
+def test_a_rank_counts_those_ahead_and_half_of_those_tied(
+    scores: np.ndarray, drawn: list[tuple[int, int]]
+) -> None:
+    wanted = sorted({(r % len(scores), c % scores.shape[1]) for r, c in drawn})
+    rows, columns = np.array(wanted, dtype=np.int64).reshape(-1, 2).T
+    expected = [slow_rank(scores[row], column) for row, column in wanted]
+    np.testing.assert_array_equal(mid_ranks(scores, rows, columns), expected)
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 4 * 30 * 7, 10**9])
+def test_placing_artists_changes_no_list_and_goes_with_any_chunks(
+    monkeypatch: pytest.MonkeyPatch, chunk_bytes: int
+) -> None:
+    monkeypatch.setattr(ranking, "CHUNK_BYTES", chunk_bytes)
+    rows = np.array([9, 3, 3, 49, 20])
+    wanted = np.array([0, 0, 1, 3, 3, 3]), np.array([29, 2, 5, 0, 1, 2])
+    lists, ranks = rank_and_place(
+        TABLE.__getitem__, rows, wanted, n=5, n_artists=30, leave_out=PLAYED
+    )
+    np.testing.assert_array_equal(lists.artists, ranked(5, rows).artists)
+    np.testing.assert_array_equal(lists.scores, ranked(5, rows).scores)
+    scores = np.where(PLAYED.toarray(), -np.inf, TABLE)
+    expected = [slow_rank(scores[rows[p]], c) for p, c in zip(*wanted, strict=True)]
+    np.testing.assert_array_equal(ranks, expected)
+    assert np.isnan(ranks).any()

@@ -10,6 +10,7 @@ from model_worlds import crowd, matrix_of
 from pydantic import ValidationError
 
 from lastfm_assets.errors import BadInputError
+from lastfm_assets.listening.side import SideTables
 from lastfm_assets.models.als import AlsConfig
 from lastfm_assets.models.popularity import PopularityConfig
 from lastfm_assets.models.trained import (
@@ -25,7 +26,7 @@ from lastfm_assets.models.trained import (
 
 @pytest.fixture
 def model() -> TrainedModel:
-    return train("popularity", crowd(), seed=3)
+    return train("popularity", crowd(), side=SideTables.none(), seed=3)
 
 
 def rewritten(saved: TrainedModel, **changes: object) -> bytes:
@@ -47,22 +48,35 @@ def test_it_carries_ids_and_fingerprint_of_its_matrix(model: TrainedModel) -> No
 
 
 def test_the_fingerprint_sees_data_model_parameters_and_seed() -> None:
-    usual = {"name": "als", "config": AlsConfig(), "seed": 1, "data": "abc"}
+    usual = {
+        "name": "als",
+        "config": AlsConfig(),
+        "seed": 1,
+        "data": "abc",
+        "side": "",
+        "code": "123",
+    }
     changes = [
         {"name": "item_knn"},
         {"config": AlsConfig(factors=7)},
         {"config": AlsConfig(regularization=10.5)},
         {"seed": 2},
         {"data": "abd"},
+        {"side": "tags"},
+        {"code": "124"},
     ]
     seen = {fingerprint(**{**usual, **change}) for change in [{}, *changes]}
     assert len(seen) == 1 + len(changes)
-    assert fingerprint(**usual) == fingerprint(**{**usual, "config": AlsConfig(factors=48)})
+    same = AlsConfig(factors=AlsConfig().factors)
+    assert fingerprint(**usual) == fingerprint(**{**usual, "config": same})
 
 
 def test_another_play_gives_another_fingerprint() -> None:
     one, other = (
-        train("popularity", matrix_of(np.array([[1, plays], [1, 0]])), seed=0) for plays in (3, 4)
+        train(
+            "popularity", matrix_of(np.array([[1, plays], [1, 0]])), side=SideTables.none(), seed=0
+        )
+        for plays in (3, 4)
     )
     np.testing.assert_array_equal(
         one.recommender.scores(np.arange(2)), other.recommender.scores(np.arange(2))
@@ -74,12 +88,12 @@ def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
     with pytest.raises(BadInputError, match="unknown model 'svd'; expected one of popularity, "):
         model_named("svd")
     with pytest.raises(BadInputError, match="unknown model 'svd'"):
-        train("svd", crowd(), seed=0)
+        train("svd", crowd(), side=SideTables.none(), seed=0)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_defaults_stand_in_the_config_alone(name: str) -> None:
-    assert train(name, crowd(), seed=0).config == MODELS[name].Config()
+    assert train(name, crowd(), side=SideTables.none(), seed=0).config == MODELS[name].Config()
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 broken"])

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from list_worlds import matrix_of, names_of
+from list_worlds import matrix_of, names_of, sample, sample_names, tables
 
 from lastfm_assets.errors import GateRefusedError
 from lastfm_assets.findings import Finding, Rule
+from lastfm_assets.listening.side import SideTables
 from lastfm_assets.models.trained import train
 from lastfm_assets.recommendations import rules
 from lastfm_assets.recommendations.lists import similar_artists, top_artists
@@ -28,7 +29,9 @@ INTERACTIONS = pd.DataFrame(
 
 
 def lists() -> pd.DataFrame:
-    return top_artists(train("item_knn", MATRIX, seed=0), MATRIX, names_of(MATRIX))
+    return top_artists(
+        train("item_knn", MATRIX, side=SideTables.none(), seed=0), MATRIX, names_of(MATRIX)
+    )
 
 
 def similar() -> pd.DataFrame:
@@ -49,6 +52,10 @@ def put(row: int, **values: object) -> Plant:
 
 def without_last_row(table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[:-1]
+
+
+def with_the_same_for_all(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(artist_id=10)
 
 
 def with_a_stranger(table: pd.DataFrame) -> pd.DataFrame:
@@ -98,6 +105,7 @@ TOP_VIOLATIONS: list[tuple[Rule, Plant, str]] = [
     (rules.scores_do_not_rise, put(0, score=1.01), "score_outside"),
     (rules.scores_do_not_rise, put(-1, score=-0.01), "score_outside"),
     (rules.scores_do_not_rise, put(-1, score=np.nan), "score_outside"),
+    (rules.lists_are_varied, with_the_same_for_all, "equally_often"),
     (rules.table_is_whole, put(0, because=None), "missing_values"),
     (rules.table_is_whole, with_a_column_more, "wrong_columns"),
     (rules.table_is_whole, with_columns_swapped, "wrong_columns"),
@@ -186,6 +194,43 @@ def test_readers_see_the_checked_table_and_no_other() -> None:
     assert not rules.readers_see_what_was_checked(without_last_row(lists()), lists()).passed
     assert not rules.readers_see_what_was_checked(put(0, score=0.5)(lists()), lists()).passed
     assert not rules.readers_see_what_was_checked(with_rows_swapped(lists()), lists()).passed
+
+
+class TestVariety:
+    """On the bundled sample, as each model would serve it."""
+
+    def found(self, name: str) -> Finding:
+        model = train(name, sample(), side=SideTables.none(), seed=0)
+        table = top_artists(model, sample(), sample_names())
+        return rules.lists_are_varied(table, tables().interactions, tables().artists)
+
+    @pytest.mark.parametrize("name", ["item_knn", "als"])
+    def test_is_there_where_a_model_knows_its_users(self, name: str) -> None:
+        finding = self.found(name)
+        assert finding.passed
+        assert finding.facts["equally_often"] > 3 * rules.MIN_EQUAL_ARTISTS
+        assert finding.facts["share_of_catalogue"] > 0.5
+
+    def test_is_missing_where_everybody_gets_the_hits(self) -> None:
+        finding = self.found("popularity")
+        assert not finding.passed
+        assert 10 <= finding.facts["equally_often"] < rules.MIN_EQUAL_ARTISTS / 2
+        assert finding.facts["different_artists"] < 50
+
+    def test_counts_artists_as_if_named_equally_often(self) -> None:
+        rows = pd.DataFrame({"artist_id": [1, 1, 2, 2, 3, 3, 4, 4]})
+        finding = rules.lists_are_varied(rows, INTERACTIONS, ARTISTS)
+        assert finding.facts["equally_often"] == pytest.approx(4)
+        uneven = pd.DataFrame({"artist_id": [1, 1, 1, 2]})
+        finding = rules.lists_are_varied(uneven, INTERACTIONS, ARTISTS)
+        assert finding.facts["equally_often"] == pytest.approx(1 / (0.75**2 + 0.25**2))
+
+    def test_is_not_asked_of_few(self) -> None:
+        """Three users, alike, in a large catalogue: nobody could tell."""
+        three = pd.DataFrame({"user_id": [1, 2, 3], "artist_id": [1, 1, 1]})
+        catalogue = pd.DataFrame({"artist_id": range(5000)})
+        same = pd.DataFrame({"artist_id": [*range(2, 12)] * 3})
+        assert rules.lists_are_varied(same, three, catalogue).passed
 
 
 class TestRequireSound:

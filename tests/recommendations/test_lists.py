@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sps
 from list_worlds import matrix_of, names_of, sample, sample_names, tables
 
+from lastfm_assets.listening.side import SideTables
 from lastfm_assets.listening.weighting import Weigher, Weighting
 from lastfm_assets.models.item_knn import ItemKnn, ItemKnnConfig
 from lastfm_assets.models.ranking import NOBODY, RankedLists
@@ -27,8 +28,9 @@ from lastfm_assets.vocabulary import SIMILAR_LIST, TOP_LIST
 
 @pytest.fixture(scope="module", params=list(MODELS))
 def model(request: pytest.FixtureRequest) -> TrainedModel:
-    """Each of the four models, fitted on the sample."""
-    return train(request.param, sample(), seed=0)
+    """Each of the models, fitted on the sample."""
+    side = SideTables(tables().tag_assignments, tables().friendships)
+    return train(request.param, sample(), side=side, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +49,15 @@ class TestTopArtistsOfTheSample:
         assert lists["user_id"].tolist() == np.repeat(sample().user_ids, 10).tolist()
         assert lists["rank"].tolist() == list(range(1, 11)) * 300
 
-    def test_every_rule_of_publication_holds(self, lists: pd.DataFrame) -> None:
-        for rule in TOP_ARTISTS_RULES:
-            finding = rule(lists, tables().interactions, tables().artists)
-            assert finding.passed, (rule.__name__, finding.facts)
+    def test_every_rule_of_publication_holds(
+        self, lists: pd.DataFrame, model: TrainedModel
+    ) -> None:
+        findings = {
+            rule.__name__: rule(lists, tables().interactions, tables().artists)
+            for rule in TOP_ARTISTS_RULES
+        }
+        broken = [name for name, finding in findings.items() if not finding.passed]
+        assert broken == (["lists_are_varied"] if model.name == "popularity" else []), findings
 
     def test_nobody_is_told_of_an_artist_they_play(self, lists: pd.DataFrame) -> None:
         plays = tables().interactions
@@ -90,7 +97,7 @@ class TestTopArtistsOfTheSample:
     def test_reasons_are_up_to_three_artists_that_the_user_plays(
         self, lists: pd.DataFrame, model: TrainedModel
     ) -> None:
-        if model.name == "popularity":
+        if model.name in ("popularity", "friends"):
             assert set(lists["because"]) == {""}
             return
         assert (lists["because"] != "").mean() > 0.99
@@ -137,7 +144,9 @@ class TestSmallWorlds:
     def test_a_user_who_has_played_all_but_three_gets_three(self) -> None:
         counts = [[1] * 9 + [0] * 3, [1] * 2 + [0] * 10, [0] * 9 + [1] * 3]
         matrix = matrix_of(counts)
-        lists = top_artists(train("popularity", matrix, seed=0), matrix, names_of(matrix))
+        lists = top_artists(
+            train("popularity", matrix, side=SideTables.none(), seed=0), matrix, names_of(matrix)
+        )
         assert lists.groupby("user_id").size().to_dict() == {1: 3, 2: 10, 3: 9}
         assert lists.loc[lists["user_id"] == 1, "artist_id"].tolist() == [100, 110, 120]
         assert lists.loc[lists["user_id"] == 1, "rank"].tolist() == [1, 2, 3]
@@ -145,19 +154,25 @@ class TestSmallWorlds:
     def test_a_user_who_has_played_everything_gets_no_row(self) -> None:
         matrix = matrix_of([[1, 1, 1], [1, 0, 0]])
         for name in MODELS:
-            lists = top_artists(train(name, matrix, seed=0), matrix, names_of(matrix))
+            lists = top_artists(
+                train(name, matrix, side=SideTables.none(), seed=0), matrix, names_of(matrix)
+            )
             assert lists["user_id"].tolist() == [2, 2], name
 
     def test_equal_scores_are_all_1_and_go_to_the_smaller_id(self) -> None:
         matrix = matrix_of([[1, 0, 0, 0], [0, 1, 1, 1]])
-        lists = top_artists(train("popularity", matrix, seed=0), matrix, names_of(matrix))
+        lists = top_artists(
+            train("popularity", matrix, side=SideTables.none(), seed=0), matrix, names_of(matrix)
+        )
         mine = lists[lists["user_id"] == 1]
         assert mine["score"].tolist() == [1.0, 1.0, 1.0]
         assert mine["artist_id"].tolist() == [20, 30, 40]
 
     def test_a_single_artist_has_1(self) -> None:
         matrix = matrix_of([[1, 1, 0], [0, 1, 1]])
-        lists = top_artists(train("popularity", matrix, seed=0), matrix, names_of(matrix))
+        lists = top_artists(
+            train("popularity", matrix, side=SideTables.none(), seed=0), matrix, names_of(matrix)
+        )
         assert lists["score"].tolist() == [1.0, 1.0]
 
     def test_a_reason_is_the_artist_that_brought_the_recommendation(self) -> None:
@@ -165,7 +180,7 @@ class TestSmallWorlds:
         scene, other = [1, 1, 0, 0, 0], [0, 0, 1, 1, 0]
         matrix = matrix_of([*[scene] * 3, *[other] * 3, [1, 0, 1, 0, 0], [0, 0, 0, 0, 1]])
         config = ItemKnnConfig(weighting="binary", shrink=0.0)
-        model = train("item_knn", matrix, config, seed=0)
+        model = train("item_knn", matrix, config, side=SideTables.none(), seed=0)
         lists = top_artists(model, matrix, names_of(matrix)).set_index(["user_id", "artist_id"])
         because = lists["because"]
         assert because[7, 20] == "Artist 10"
@@ -174,7 +189,7 @@ class TestSmallWorlds:
 
     def test_ended_lists_have_no_row(self) -> None:
         matrix = matrix_of([[1, 0, 0], [0, 1, 0]])
-        model = train("popularity", matrix, seed=0)
+        model = train("popularity", matrix, side=SideTables.none(), seed=0)
         ranked = RankedLists(
             np.array([[2, NOBODY], [0, 2]]), np.array([[5, -np.inf], [4, 3]], dtype=np.float32)
         )
@@ -243,7 +258,8 @@ COUNTS = [
 class TestSimilarArtists:
     def test_they_are_those_of_brute_force(self) -> None:
         matrix = matrix_of(COUNTS)
-        weights = Weigher.fit(matrix.plays, Weighting("bm25", 100.0, 0.8)).weighted(matrix.plays)
+        config = ItemKnnConfig()
+        weights = Weigher.fit(matrix.plays, config.as_weighting()).weighted(matrix.plays)
         dense, played = weights.toarray().astype(float), matrix.plays.toarray() > 0
         expected = []
         for a in range(6):
@@ -252,7 +268,7 @@ class TestSimilarArtists:
                 product = dense[:, a] @ dense[:, b]
                 if a != b and product > 0:
                     norms = np.linalg.norm(dense[:, a]) * np.linalg.norm(dense[:, b])
-                    cosines[b] = product / (norms + 500.0)
+                    cosines[b] = product / (norms + config.shrink)
             best = sorted(cosines, key=lambda b: (-round(cosines[b], 9), b))
             for rank, b in enumerate(best, start=1):
                 common = int((played[:, a] & played[:, b]).sum())
@@ -302,7 +318,9 @@ class TestSimilarArtists:
         assert three.groupby("to_artist_id").size().max() == 3
 
     def test_they_are_the_neighbours_that_item_knn_would_use(self) -> None:
-        model = cast("ItemKnn", train("item_knn", sample(), seed=0).recommender)
+        model = cast(
+            "ItemKnn", train("item_knn", sample(), side=SideTables.none(), seed=0).recommender
+        )
         found = similar_artists(sample(), sample_names())
         to = sample().columns_of(found["to_artist_id"].to_numpy())
         column = sample().columns_of(found["artist_id"].to_numpy())
@@ -324,7 +342,7 @@ class TestSimilarArtists:
 
 def test_lists_leave_the_plays_and_the_model_alone() -> None:
     matrix = matrix_of(COUNTS)
-    model = train("popularity", matrix, seed=0)
+    model = train("popularity", matrix, side=SideTables.none(), seed=0)
     before = matrix.fingerprint
     learnt = {name: array.copy() for name, array in model.recommender.arrays().items()}
     top_artists(model, matrix, names_of(matrix))

@@ -1,0 +1,232 @@
+"""LightFM whose artists are also what people call them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Self, cast
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sps
+from pydantic import BaseModel, Field
+
+from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.side import SideTables
+from lastfm_assets.models.arrays import csr_from_arrays, csr_to_arrays
+from lastfm_assets.models.factors import Factors, presence
+from lastfm_assets.models.item_knn import strongest
+from lastfm_assets.models.lightfm import FOLD_IN_L2, Components, LightFmConfig, trained
+from lastfm_assets.models.search import Between
+from lastfm_assets.progress import Progress, no_progress
+from lastfm_assets.vocabulary import Columns
+
+
+class LightFmTagsConfig(LightFmConfig):
+    """Parameters of `LightFmTags`."""
+
+    components: Components = 64
+    min_taggers: Annotated[int, Between(1, 30, log=True)] = Field(
+        5, ge=1, description="Tags that fewer users have given are left out."
+    )
+    tags_per_artist: Annotated[int, Between(5, 50, log=True)] = Field(
+        15, ge=1, description="Heaviest tags kept for each artist."
+    )
+    tag_weight: Annotated[float, Between(0.1, 3.0, log=True)] = Field(
+        0.5, gt=0, description="Sum of an artist's tag weights, against 1 for the artist itself."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LightFmTags:
+    r"""An artist's vector is its own and those of its tags, so artists nobody plays have one too.
+
+    .. math:: s_{ua} = x_u^\top v_a + \beta_a, \qquad
+              v_a = [n_a > 0]\, e_a + \sum_t \tau_{at} e_t, \qquad
+              \tau_{at} \propto \log(1 + c_{at}) \log\frac{A}{A_t}, \quad
+              \sum_t \tau_{at} = \theta
+
+    with c_at users who called a so, A_t of all A artists called so, n_a listeners, and the bias
+    composed as the vector is (Kula, 2015). Only an artist's heaviest tags enter. An artist with
+    neither listeners nor tags has the zero vector and the lowest bias of all.
+
+    A user who tags an artist has usually played it. So where the matrix does not say so, that
+    user's score of that artist is made from what the *other* users call it, c_at - 1 for each of
+    the user's own tags; the vocabulary and A_t stay as they are. Positives in training are the
+    pairs of the matrix alone.
+    """
+
+    name: ClassVar[str] = "lightfm_tags"
+    Config: ClassVar[type[BaseModel]] = LightFmTagsConfig
+    needs_side: ClassVar[bool] = True
+
+    factors: Factors
+    without_own_tags: sps.csr_array
+    """(n_users, n_artists) float32 scores, stored where a user tagged what it does not play."""
+
+    @classmethod
+    def fit(
+        cls,
+        matrix: ListeningMatrix,
+        config: BaseModel,
+        *,
+        side: SideTables,
+        seed: int,
+        on_progress: Progress = no_progress,
+    ) -> Self:
+        """Trains on all tags, then scores anew what users tagged without playing it."""
+        config = cast("LightFmTagsConfig", config)
+        tags = _Tags.of(matrix, side.tag_assignments, config.min_taggers)
+        features = _Features.of(matrix, tags, config)
+        artists = np.arange(len(matrix.artist_ids))
+        made_of = features.of_artists(artists, tags.counts)
+        model = trained(
+            matrix.plays, config, seed=seed, artist_features=made_of, on_progress=on_progress
+        )
+        _, users = model.get_user_representations()
+        lowest = _represent(model, made_of)[1].min(initial=0.0)
+        vectors, bias = _represent(model, made_of, lowest)
+        user, artist, counts = tags.without_own(matrix.plays)
+        others, others_bias = _represent(model, features.of_artists(artist, counts), lowest)
+        score = (users[user] * others).sum(axis=1) + others_bias
+        scores = sps.csr_array((score.astype(np.float32), (user, artist)), shape=matrix.plays.shape)
+        return cls(Factors(users, vectors, bias), scores)
+
+    def scores(self, user_rows: np.ndarray) -> np.ndarray:
+        """See the protocol."""
+        scores = self.factors.scores(self.factors.users[user_rows])
+        own = self.without_own_tags[user_rows]
+        position = np.repeat(np.arange(len(user_rows)), np.diff(own.indptr))
+        scores[position, own.indices] = own.data
+        return scores
+
+    def fold_in(self, plays: sps.csr_array) -> np.ndarray:
+        """A new listener has given no tags here; see `Factors.fold_in_at_usual_length`."""
+        return self.factors.scores(self.factors.fold_in_at_usual_length(plays, FOLD_IN_L2))
+
+    def contributions(self, plays: sps.csr_array, artists: np.ndarray) -> Iterator[np.ndarray]:
+        """Shares of the folded-in vector: an approximation of what was trained."""
+        return self.factors.contributions(presence(plays), artists, FOLD_IN_L2)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See the protocol."""
+        return {
+            "users": self.factors.users,
+            "artists": self.factors.artists,
+            "artist_bias": self.factors.artist_bias,
+            **csr_to_arrays("without_own_tags", self.without_own_tags),
+        }
+
+    @classmethod
+    def from_arrays(cls, _config: BaseModel, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See the protocol."""
+        factors = Factors(arrays["users"], arrays["artists"], arrays["artist_bias"])
+        return cls(factors, csr_from_arrays("without_own_tags", arrays))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tags:
+    """Who called which artist what, each such triple once; tags numbered by rising id."""
+
+    user: np.ndarray
+    """(n,) row of the matrix, -1 for users it does not know."""
+    artist: np.ndarray
+    """(n,) column of the matrix."""
+    tag: np.ndarray
+    """(n,) column of `counts`."""
+    counts: sps.csr_array
+    """(n_artists, n_tags) float64 users who called the artist so."""
+
+    @classmethod
+    def of(cls, matrix: ListeningMatrix, assignments: pd.DataFrame, min_taggers: int) -> Self:
+        triples = assignments[[Columns.USER, Columns.ARTIST, Columns.TAG]].drop_duplicates()
+        user_id, artist_id, tag_id = (triples[name].to_numpy(np.int64) for name in triples)
+        artist = matrix.columns_of(artist_id)
+        tag_ids, tag = np.unique(tag_id, return_inverse=True)
+        taggers = triples.drop_duplicates([Columns.USER, Columns.TAG])[Columns.TAG].to_numpy()
+        usual = np.bincount(np.searchsorted(tag_ids, taggers), minlength=len(tag_ids))
+        used = usual >= min_taggers
+        kept = (artist >= 0) & used[tag]
+        column = (np.cumsum(used) - 1)[tag[kept]]
+        counts = sps.coo_array(
+            (np.ones(kept.sum()), (artist[kept], column)),
+            shape=(len(matrix.artist_ids), int(used.sum())),
+        ).tocsr()
+        return cls(matrix.rows_of(user_id[kept]), artist[kept], column, counts)
+
+    def without_own(self, plays: sps.csr_array) -> tuple[np.ndarray, np.ndarray, sps.csr_array]:
+        """Pairs of known users and artists that they tagged and do not play.
+
+        Returns:
+            (p,) user rows, (p,) artist columns and (p, n_tags) what the others call the artist.
+        """
+        key = self.user * plays.shape[1] + self.artist
+        rows = np.repeat(np.arange(plays.shape[0]), np.diff(plays.indptr))
+        played = np.isin(key, rows * plays.shape[1] + plays.indices)
+        open_ = (self.user >= 0) & ~played
+        pairs, pair = np.unique(key[open_], return_inverse=True)
+        user, artist = np.divmod(pairs, plays.shape[1])
+        own = sps.coo_array(
+            (np.ones(len(pair)), (pair, self.tag[open_])),
+            shape=(len(pairs), self.counts.shape[1]),
+        ).tocsr()
+        others = sps.csr_array(self.counts[artist] - own)
+        others.eliminate_zeros()
+        return user, artist, others
+
+
+@dataclass(frozen=True, slots=True)
+class _Features:
+    """From tag counts to what LightFM adds up: the artists themselves, then the tags."""
+
+    played: np.ndarray
+    """(n_artists,) whether anybody plays the artist."""
+    rarity: np.ndarray
+    """(n_tags,) log(A / A_t)."""
+    config: LightFmTagsConfig
+
+    @classmethod
+    def of(cls, matrix: ListeningMatrix, tags: _Tags, config: LightFmTagsConfig) -> Self:
+        n_artists, n_tags = tags.counts.shape
+        called = np.bincount(tags.counts.indices, minlength=n_tags)
+        listeners = np.bincount(matrix.plays.indices, minlength=n_artists)
+        return cls(listeners > 0, np.log(n_artists / np.maximum(called, 1)), config)
+
+    def of_artists(self, artists: np.ndarray, counts: sps.csr_array) -> sps.csr_matrix:
+        """(n, n_artists + n_tags) float32 features of artists that are called so."""
+        itself = sps.csr_array(
+            (self.played[artists].astype(np.float32), (np.arange(len(artists)), artists)),
+            shape=(len(artists), len(self.played)),
+        )
+        itself.eliminate_zeros()
+        features = sps.csr_matrix(sps.hstack([itself, self._weights(counts)], format="csr"))
+        features.indices = features.indices.astype(np.int32)  # what LightFM's C code reads
+        features.indptr = features.indptr.astype(np.int32)
+        return features
+
+    def _weights(self, counts: sps.csr_array) -> sps.csr_array:
+        entries = counts.tocoo()
+        value = np.log1p(entries.data) * self.rarity[entries.col]
+        used = value > 0
+        kept = strongest(
+            entries.row[used],
+            entries.col[used],
+            value[used],
+            counts.shape,
+            self.config.tags_per_artist,
+        )
+        row = np.repeat(np.arange(kept.shape[0]), np.diff(kept.indptr))
+        total = np.bincount(row, weights=kept.data, minlength=kept.shape[0])
+        kept.data = (self.config.tag_weight * kept.data / total[row]).astype(np.float32)
+        return kept
+
+
+def _represent(
+    model: Any, features: sps.csr_matrix, nothing: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n, k) vectors and (n,) biases of artists made of these features.
+
+    An artist without any feature has the zero vector and the bias `nothing`.
+    """
+    bias = np.asarray(features @ model.item_biases, dtype=np.float32)
+    empty = np.diff(features.indptr) == 0
+    vectors = np.asarray(features @ model.item_embeddings, dtype=np.float32)
+    return vectors, np.where(empty, np.float32(nothing), bias)
