@@ -26,6 +26,22 @@ Components = Annotated[
     Field(ge=1, description="Length of a user's or an artist's vector."),
 ]
 
+LearningRate = Annotated[
+    float, Between(1e-3, 1e-1, log=True), Field(gt=0, description="Initial rate of Adagrad.")
+]
+Epochs = Annotated[int, Between(5, 100), Field(ge=1, description="Passes over all pairs.")]
+MaxSampled = Annotated[
+    int, Between(5, 50), Field(ge=1, description="WARP: draws before a pair is given up.")
+]
+ItemAlpha = Annotated[
+    float,
+    Between(1e-7, 1e-3, log=True),
+    Field(ge=0, description="L2 weight of artist vectors (LightFM: items)."),
+]
+UserAlpha = Annotated[
+    float, Between(1e-7, 1e-3, log=True), Field(ge=0, description="L2 weight of user vectors.")
+]
+
 
 class LightFmConfig(BaseModel, frozen=True, extra="forbid"):
     """Parameters of `LightFm`."""
@@ -34,19 +50,11 @@ class LightFmConfig(BaseModel, frozen=True, extra="forbid"):
         "warp", description="Ranking loss."
     )
     components: Components = 96
-    learning_rate: Annotated[float, Between(1e-3, 1e-1, log=True)] = Field(
-        0.03, gt=0, description="Initial rate of Adagrad."
-    )
-    epochs: Annotated[int, Between(5, 100)] = Field(30, ge=1, description="Passes over all pairs.")
-    max_sampled: Annotated[int, Between(5, 50)] = Field(
-        50, ge=1, description="WARP: draws before a pair is given up."
-    )
-    item_alpha: Annotated[float, Between(1e-7, 1e-3, log=True)] = Field(
-        1e-6, ge=0, description="L2 weight of artist vectors (LightFM: items)."
-    )
-    user_alpha: Annotated[float, Between(1e-7, 1e-3, log=True)] = Field(
-        1e-6, ge=0, description="L2 weight of user vectors."
-    )
+    learning_rate: LearningRate = 0.03
+    epochs: Epochs = 30
+    max_sampled: MaxSampled = 50
+    item_alpha: ItemAlpha = 1e-6
+    user_alpha: UserAlpha = 1e-6
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,17 @@ from lastfm_assets.listening.side import SideTables
 from lastfm_assets.models.arrays import csr_from_arrays, csr_to_arrays
 from lastfm_assets.models.factors import Factors, presence
 from lastfm_assets.models.item_knn import strongest
-from lastfm_assets.models.lightfm import FOLD_IN_L2, Components, LightFmConfig, trained
+from lastfm_assets.models.lightfm import (
+    FOLD_IN_L2,
+    Components,
+    Epochs,
+    ItemAlpha,
+    LearningRate,
+    LightFmConfig,
+    MaxSampled,
+    UserAlpha,
+    trained,
+)
 from lastfm_assets.models.search import Between
 from lastfm_assets.progress import Progress, no_progress
 from lastfm_assets.vocabulary import Columns
@@ -23,15 +33,20 @@ from lastfm_assets.vocabulary import Columns
 class LightFmTagsConfig(LightFmConfig):
     """Parameters of `LightFmTags`."""
 
-    components: Components = 64
+    components: Components = 79
+    learning_rate: LearningRate = 0.0215
+    epochs: Epochs = 43
+    max_sampled: MaxSampled = 49
+    item_alpha: ItemAlpha = 3.57e-6
+    user_alpha: UserAlpha = 1.51e-7
     min_taggers: Annotated[int, Between(1, 30, log=True)] = Field(
-        5, ge=1, description="Tags that fewer users have given are left out."
+        18, ge=1, description="Tags that fewer users have given are left out."
     )
     tags_per_artist: Annotated[int, Between(5, 50, log=True)] = Field(
-        15, ge=1, description="Heaviest tags kept for each artist."
+        10, ge=1, description="Heaviest tags kept for each artist."
     )
     tag_weight: Annotated[float, Between(0.1, 3.0, log=True)] = Field(
-        0.5, gt=0, description="Sum of an artist's tag weights, against 1 for the artist itself."
+        1.01, gt=0, description="Sum of an artist's tag weights, against 1 for the artist itself."
     )
 
 

@@ -154,7 +154,7 @@ class TestMetadata:
             if check.check_name == "best_model_reaches_min_precision"
         )
         shown = {name: value.value for name, value in gate.metadata.items()}
-        assert shown["threshold"] == 0.22
+        assert shown["threshold"] == 0.27
         assert shown["margin"] == pytest.approx(shown["actual"] - shown["threshold"])
         assert shown["margin"] > 0
         assert shown["model"] in MODELS
