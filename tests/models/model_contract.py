@@ -42,11 +42,14 @@ class RecommenderContract:
     folded_overlap: ClassVar[float]
     "Artists of ten that a known user's list and the same user's folded-in list share at least."
     scene_config: ClassVar[dict[str, Any]] = {}
+    crowd_config: ClassVar[dict[str, Any]] = {}
+    "Parameters for forty users where those for two thousand would leave nothing to see."
 
     @pytest.fixture(scope="class")
     @classmethod
     def crowded(cls) -> TrainedModel:
-        return train(cls.name, crowd(), side=cls.side_of(crowd()), seed=3)
+        config = model_named(cls.name).Config(**cls.crowd_config)
+        return train(cls.name, crowd(), config, side=cls.side_of(crowd()), seed=3)
 
     @classmethod
     def side_of(cls, _matrix: ListeningMatrix) -> SideTables:
@@ -233,7 +236,7 @@ class RecommenderContract:
         rows = np.arange(40)
         usual = crowded.recommender.scores(rows)
         for field, value in self.changes.items():
-            other = self.fitted(crowd(), **{field: value})
+            other = self.fitted(crowd(), **{**self.crowd_config, field: value})
             assert not np.allclose(other.recommender.scores(rows), usual), f"{field} does nothing"
             assert other.fingerprint != crowded.fingerprint
 

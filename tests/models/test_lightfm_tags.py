@@ -48,6 +48,7 @@ class TestLightFmTags(RecommenderContract):
     ]
     draws_numbers = True
     folded_overlap = 5
+    crowd_config: ClassVar[dict[str, Any]] = {"min_taggers": 5}
     scene_config: ClassVar[dict[str, Any]] = {"components": 4, "epochs": 50}
 
     @classmethod

@@ -105,6 +105,7 @@ class TestAls(RecommenderContract):
     ]
     draws_numbers = True
     folded_overlap = 9
+    crowd_config: ClassVar[dict[str, Any]] = {"regularization": 1.0}
     scene_config: ClassVar[dict[str, Any]] = {"factors": 2, "regularization": 0.1}
 
     def test_contributions_sum_to_the_folded_in_score(self, crowded: TrainedModel) -> None:
