@@ -69,7 +69,7 @@ class ItemKnn:
         matrix: ListeningMatrix,
         config: BaseModel,
         *,
-        side: SideTables,  # noqa: ARG003 (the protocol\'s; plays alone decide)
+        side: SideTables,  # noqa: ARG003 (the protocol's; plays alone decide)
         seed: int,  # noqa: ARG003 (the protocol's; nothing random here)
         on_progress: Progress = no_progress,
     ) -> Self:

@@ -79,7 +79,7 @@ class LightFm:
         matrix: ListeningMatrix,
         config: BaseModel,
         *,
-        side: SideTables,  # noqa: ARG003 (the protocol\'s; plays alone decide)
+        side: SideTables,  # noqa: ARG003 (the protocol's; plays alone decide)
         seed: int,
         on_progress: Progress = no_progress,
     ) -> Self:

@@ -34,7 +34,7 @@ class Popularity:
         matrix: ListeningMatrix,
         _config: BaseModel,
         *,
-        side: SideTables,  # noqa: ARG003 (the protocol\'s; plays alone decide)
+        side: SideTables,  # noqa: ARG003 (the protocol's; plays alone decide)
         seed: int,  # noqa: ARG003 (the protocol's; counting draws no numbers)
         on_progress: Progress = no_progress,
     ) -> Self:

@@ -61,7 +61,11 @@ class RowSide:
 
     @classmethod
     def solve(cls, rows: sps.csr_array, regularization: float) -> Self:
-        """Solves for X = `rows` and lambda = `regularization` > 0."""
+        """Solves for X = `rows` and lambda = `regularization` > 0.
+
+        Raises:
+            ValueError: lambda is lost in rounding beside X.
+        """
         inverse = _inverse(rows @ rows.T, regularization)
         by_artist = rows.T.tocsr().astype(np.float64)
         explained = np.zeros(rows.shape[1])
@@ -121,7 +125,11 @@ class ArtistSide:
 
     @classmethod
     def solve(cls, rows: sps.csr_array, regularization: float) -> Self:
-        """Solves for X = `rows` and lambda = `regularization` > 0."""
+        """Solves for X = `rows` and lambda = `regularization` > 0.
+
+        Raises:
+            ValueError: as `RowSide.solve`.
+        """
         inverse = _inverse(rows.T @ rows, regularization)
         matrix = -inverse / np.diag(inverse)
         np.fill_diagonal(matrix, 0.0)
@@ -166,6 +174,8 @@ def _inverse(gram: sps.csr_array, regularization: float) -> np.ndarray:
     dense = np.asfortranarray(gram.toarray(), dtype=np.float64)
     dense[np.diag_indices_from(dense)] += regularization
     with threadpool_limits(1, "blas"):  # sums of several threads round differently
-        factor, _ = lapack.dpotrf(dense, lower=True, overwrite_a=True)
+        factor, failed = lapack.dpotrf(dense, lower=True, overwrite_a=True)
+        if failed:
+            raise ValueError(f"X X' + {regularization:g} I is not positive definite")
         half, _ = lapack.dpotri(factor, lower=True, overwrite_c=True)
     return np.asarray(np.tril(half) + np.tril(half, -1).T)

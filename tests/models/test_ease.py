@@ -81,6 +81,12 @@ class TestRidge:
                 expected = rows[row, mine, None] * book[np.ix_(mine, artists[row])]
                 np.testing.assert_allclose(share, expected, rtol=1e-3, atol=1e-5)
 
+    @pytest.mark.parametrize("side", [RowSide, ArtistSide])
+    def test_what_cannot_be_solved_is_refused(self, side: type[RowSide | ArtistSide]) -> None:
+        alike = sps.csr_array(np.full((2, 2), 1e10, dtype=np.float32))  # beside it, 1 is nothing
+        with pytest.raises(ValueError, match="not positive definite"):
+            side.solve(alike, 1.0)
+
     def test_an_artist_of_whom_nothing_is_known_scores_zero(self) -> None:
         listened = sps.csr_array(np.array([[1.0, 1.0, 0.0]], dtype=np.float32))
         assert RowSide.solve(listened, 1.0).scores(listened)[0, 2] == 0.0
