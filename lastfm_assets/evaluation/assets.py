@@ -124,7 +124,9 @@ _EVALUATIONS = {
     group_name="evaluation",
     kinds={"pandas", "parquet"},
     owners=OWNERS,
-    code_version=code_version("evaluation/comparison.py", "evaluation/leaderboard.py"),
+    code_version=code_version(
+        "evaluation/comparison.py", "evaluation/leaderboard.py", "evaluation/metrics.py"
+    ),
 )
 @fails_clearly
 def comparison(
@@ -210,7 +212,10 @@ def leaderboard_table(
     kinds={"json"},
     owners=OWNERS,
     code_version=code_version(
-        "evaluation/gate.py", "evaluation/challenge.py", "evaluation/comparison.py"
+        "evaluation/gate.py",
+        "evaluation/challenge.py",
+        "evaluation/comparison.py",
+        "evaluation/metrics.py",
     ),
 )
 @fails_clearly

@@ -11,7 +11,7 @@ the shared draws show by how much. Holm's smallest p-value is besides that of on
 number of pairs, which 2,000 draws cannot bring far enough down.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
@@ -19,13 +19,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from lastfm_assets.evaluation.metrics import resampled_counts
+
 RESAMPLES: Final = 2000
 ERROR: Final = 0.05
 """Chance of one false "beats" or more among all pairs, and what an interval leaves out."""
 COMPARISON: Final = ("model_a", "model_b", "difference", "low", "high", "p_adjusted", "verdict")
 """Columns of a comparison, in order."""
-_COUNT_BYTES: Final = 32 * 2**20
-"""Memory for the counts of one chunk of draws."""
 _ROUNDING: Final = 1e-9
 """Figures nearer than this share of themselves are equal."""
 
@@ -135,23 +135,6 @@ class _Drawn:
             means.append(mean + shift)
             t_by_chance.append(_in_standard_errors(shift, squares, drawn))
         return cls(mean, t, surest, np.concatenate(means), np.concatenate(t_by_chance))
-
-
-def resampled_counts(n_users: int, *, seed: int, resamples: int) -> Iterator[np.ndarray]:
-    """How often each user stands in each draw of as many users, with replacement.
-
-    Yields:
-        (n, n_users) float64 counts, each row one draw, in chunks of bounded memory; nothing where
-        there is no user.
-    """
-    rng = np.random.default_rng(seed)
-    step = max(1, _COUNT_BYTES // (8 * max(1, n_users)))
-    for start in range(0, resamples if n_users else 0, step):
-        size = min(step, resamples - start)
-        users = rng.integers(n_users, size=(size, n_users))
-        users += np.arange(size)[:, None] * n_users
-        counts = np.bincount(users.ravel(), minlength=size * n_users)
-        yield counts.reshape(size, n_users).astype(np.float64)
 
 
 def _in_standard_errors(shift: np.ndarray, squares: np.ndarray, users: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ A user with nothing held out has no value (NaN) and is not counted in a mean, no
 nothing else is ranked. A user with something held out and no list has 0 (auc: one half).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -162,6 +163,23 @@ def means(per_user: pd.DataFrame) -> dict[str, float]:
     return {str(name): float(value) for name, value in metrics.mean(skipna=True).items()}
 
 
+def resampled_counts(n_users: int, *, seed: int, resamples: int) -> Iterator[np.ndarray]:
+    """How often each user stands in each draw of as many users, with replacement.
+
+    Yields:
+        (n, n_users) float64 counts, each row one draw, in chunks of bounded memory; nothing where
+        there is no user.
+    """
+    rng = np.random.default_rng(seed)
+    step = max(1, _COUNT_BYTES // (8 * max(1, n_users)))
+    for start in range(0, resamples if n_users else 0, step):
+        size = min(step, resamples - start)
+        users = rng.integers(n_users, size=(size, n_users))
+        users += np.arange(size)[:, None] * n_users
+        counts = np.bincount(users.ravel(), minlength=size * n_users)
+        yield counts.reshape(size, n_users).astype(np.float64)
+
+
 def bootstrap_intervals(
     values: np.ndarray, *, seed: int, resamples: int = 2000, level: float = 0.95
 ) -> np.ndarray:
@@ -187,16 +205,13 @@ def bootstrap_intervals(
     n_users, n_metrics = filled.shape
     if not n_users:
         return np.full((n_metrics, 2), np.nan)
-    rng = np.random.default_rng(seed)
-    drawn = np.empty((resamples, n_metrics))
-    step = max(1, _COUNT_BYTES // (8 * n_users))
-    for start in range(0, resamples, step):
-        size = min(step, resamples - start)
-        # row r says how often each user stands in resample r
-        drawn_users = rng.integers(n_users, size=(size, n_users))
-        times = np.array([np.bincount(row, minlength=n_users) for row in drawn_users], np.float64)
-        with np.errstate(invalid="ignore"):
-            drawn[start : start + size] = (times @ filled) / (times @ given)
+    with np.errstate(invalid="ignore"):
+        drawn = np.vstack(
+            [
+                (times @ filled) / (times @ given)
+                for times in resampled_counts(n_users, seed=seed, resamples=resamples)
+            ]
+        )
     tail = (1.0 - level) / 2.0
     bounds = np.full((n_metrics, 2), np.nan)
     known = has_value.any(axis=0)

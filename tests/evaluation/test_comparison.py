@@ -10,10 +10,9 @@ from lastfm_assets.evaluation.comparison import (
     COMPARISON,
     compare,
     mean_over_splits,
-    resampled_counts,
     verdict,
 )
-from lastfm_assets.evaluation.metrics import bootstrap_interval
+from lastfm_assets.evaluation.metrics import bootstrap_interval, resampled_counts
 
 worlds = st.builds(
     lambda seed, users, models, gaps: world(seed, users, models, share_missing=gaps),
@@ -110,7 +109,7 @@ class TestTheDraws:
 
     def test_do_not_depend_on_the_size_of_a_chunk(self, monkeypatch: pytest.MonkeyPatch) -> None:
         whole = compare(world(1, 25, 3), seed=4, resamples=100)
-        monkeypatch.setattr("lastfm_assets.evaluation.comparison._COUNT_BYTES", 8 * 25 * 7)
+        monkeypatch.setattr("lastfm_assets.evaluation.metrics._COUNT_BYTES", 8 * 25 * 7)
         assert len(list(resampled_counts(25, seed=4, resamples=100))) == 15
         pd.testing.assert_frame_equal(compare(world(1, 25, 3), seed=4, resamples=100), whole)
 
