@@ -64,6 +64,12 @@ def csr_from_arrays(prefix: str, arrays: Mapping[str, np.ndarray]) -> sps.csr_ar
     )
 
 
+def entries_of(matrix: sps.csr_array, row: int) -> tuple[np.ndarray, np.ndarray]:
+    """(m,) columns of a row's stored entries, and (m,) the entries."""
+    entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
+    return matrix.indices[entries], matrix.data[entries]
+
+
 def weigher_to_arrays(weigher: Weigher) -> dict[str, np.ndarray]:
     """A weigher's statistics; its parameters are in the model's config."""
     return {

@@ -112,16 +112,12 @@ class Bpr:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See the protocol."""
-        return {
-            "users": self.factors.users,
-            "artists": self.factors.artists,
-            "artist_bias": self.factors.artist_bias,
-        }
+        return self.factors.arrays()
 
     @classmethod
     def from_arrays(cls, _config: BaseModel, arrays: Mapping[str, np.ndarray]) -> Self:
         """See the protocol."""
-        return cls(Factors(arrays["users"], arrays["artists"], arrays["artist_bias"]))
+        return cls(Factors.from_arrays(arrays))
 
 
 def _without_bias_column(users: np.ndarray, artists: np.ndarray) -> Factors:

@@ -1,10 +1,13 @@
 """Latent factors: scores, listeners not seen before, and what explains a score."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sps
+
+from lastfm_assets.models.arrays import entries_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,15 @@ class Factors:
     """(n_artists, k) float32."""
     artist_bias: np.ndarray
     """(n_artists,) float32."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All three as they are."""
+        return {"users": self.users, "artists": self.artists, "artist_bias": self.artist_bias}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """The inverse of `arrays`; others are left alone."""
+        return cls(arrays["users"], arrays["artists"], arrays["artist_bias"])
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """(n, k) vectors -> (n, n_artists) float32."""
@@ -35,7 +47,7 @@ class Factors:
         gram = self._gram(regularization)
         vectors = np.zeros((confidence.shape[0], self.artists.shape[1]), dtype=np.float32)
         for row in range(confidence.shape[0]):
-            listened, weight = _row(confidence, row)
+            listened, weight = entries_of(confidence, row)
             if len(listened):
                 solved = self._shares(gram, listened, weight)
                 vectors[row] = solved.sum(axis=1)
@@ -81,7 +93,7 @@ class Factors:
         """
         gram = self._gram(regularization)
         for row in range(confidence.shape[0]):
-            shares = self._shares(gram, *_row(confidence, row))
+            shares = self._shares(gram, *entries_of(confidence, row))
             yield np.asarray(shares.T @ self.artists[artists[row]].T, dtype=np.float32)
 
     def _gram(self, regularization: float) -> np.ndarray:
@@ -92,6 +104,7 @@ class Factors:
         """(k, m): column j is A_u^-1 c_j v_j, what listened artist j adds to the vector."""
         vectors = self.artists[listened].astype(np.float64)
         # A_u = V'V + V_u' (C_u - I) V_u + reg I: only the artists u plays enter the second term
+        weight = weight.astype(np.float64)
         lhs = gram + (vectors.T * (weight - 1.0)) @ vectors
         return np.linalg.solve(lhs, vectors.T * weight)
 
@@ -99,8 +112,3 @@ class Factors:
 def presence(plays: sps.csr_array) -> sps.csr_array:
     """Confidence 1, float64, on the listened pairs."""
     return sps.csr_array((np.ones(plays.nnz), plays.indices, plays.indptr), shape=plays.shape)
-
-
-def _row(matrix: sps.csr_array, row: int) -> tuple[np.ndarray, np.ndarray]:
-    entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
-    return matrix.indices[entries], matrix.data[entries].astype(np.float64)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Final, Self, cast
+from typing import Annotated, ClassVar, Self, cast
 
 import numpy as np
 import scipy.sparse as sps
@@ -21,11 +21,9 @@ from lastfm_assets.models.arrays import (
     weigher_from_arrays,
     weigher_to_arrays,
 )
+from lastfm_assets.models.neighbours import strongest_products, summands
 from lastfm_assets.models.search import Between
 from lastfm_assets.progress import Progress, no_progress
-
-_CHUNK: Final = 2048
-"""Artists whose similarities are computed at once."""
 
 
 class ItemKnnConfig(WeightedConfig):
@@ -91,11 +89,7 @@ class ItemKnn:
 
     def contributions(self, plays: sps.csr_array, artists: np.ndarray) -> Iterator[np.ndarray]:
         """Exact: the summands of the score."""
-        weighted = self.weigher.weighted(plays)
-        for row in range(plays.shape[0]):
-            entries = slice(weighted.indptr[row], weighted.indptr[row + 1])
-            votes = self.similarity[weighted.indices[entries]][:, artists[row]].toarray()
-            yield votes * weighted.data[entries, None]
+        return summands(self.weigher.weighted(plays), self.similarity, artists)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See the protocol."""
@@ -133,7 +127,6 @@ def nearest(
     Returns:
         (n_artists, n_artists) float32 shrunk cosines, diagonal left out, zeros not stored.
     """
-    artist_user = weights.T.tocsr()
     norms = np.sqrt(
         np.bincount(
             weights.indices,
@@ -141,42 +134,10 @@ def nearest(
             minlength=weights.shape[1],
         )
     )
-    chunks = []
-    for start in range(0, artist_user.shape[0], _CHUNK):
-        products = (artist_user[start : start + _CHUNK] @ weights).tocoo()
-        row = products.row + start
-        cosine = products.data / (norms[row] * norms[products.col] + shrink)
-        used = (row != products.col) & (cosine > 0)
-        chunks.append(
-            strongest(
-                products.row[used], products.col[used], cosine[used], products.shape, neighbours
-            )
-        )
-        on_progress(min(start + _CHUNK, artist_user.shape[0]), artist_user.shape[0])
-    return sps.csr_array(sps.vstack(chunks, format="csr"))
-
-
-def strongest(
-    row: np.ndarray, column: np.ndarray, value: np.ndarray, shape: tuple[int, int], keep: int
-) -> sps.csr_array:
-    """The largest entries of each row.
-
-    Args:
-        row: (n,) rows of the entries.
-        column: (n,) their columns, no pair twice.
-        value: (n,) what to compare.
-        shape: of the matrix.
-        keep: entries to keep a row; equal ones go to the smaller column.
-
-    Returns:
-        The matrix of the kept entries, float32, sorted indices.
-    """
-    order = np.lexsort((column, -value, row))
-    row, column, value = row[order], column[order], value[order]
-    first = np.searchsorted(row, np.arange(shape[0]))
-    kept = np.arange(len(row)) - first[row] < keep
-    strongest = sps.csr_array(
-        (value[kept].astype(np.float32), (row[kept], column[kept])), shape=shape
+    return strongest_products(
+        weights.T.tocsr(),
+        weights,
+        value_of=lambda row, column, product: product / (norms[row] * norms[column] + shrink),
+        keep=neighbours,
+        on_progress=on_progress,
     )
-    strongest.sort_indices()
-    return strongest

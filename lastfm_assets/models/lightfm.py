@@ -105,16 +105,12 @@ class LightFm:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See the protocol."""
-        return {
-            "users": self.factors.users,
-            "artists": self.factors.artists,
-            "artist_bias": self.factors.artist_bias,
-        }
+        return self.factors.arrays()
 
     @classmethod
     def from_arrays(cls, _config: BaseModel, arrays: Mapping[str, np.ndarray]) -> Self:
         """See the protocol."""
-        return cls(Factors(arrays["users"], arrays["artists"], arrays["artist_bias"]))
+        return cls(Factors.from_arrays(arrays))
 
 
 def trained(

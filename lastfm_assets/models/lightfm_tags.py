@@ -13,7 +13,6 @@ from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
 from lastfm_assets.models.arrays import csr_from_arrays, csr_to_arrays
 from lastfm_assets.models.factors import Factors, presence
-from lastfm_assets.models.item_knn import strongest
 from lastfm_assets.models.lightfm import (
     FOLD_IN_L2,
     Components,
@@ -25,6 +24,7 @@ from lastfm_assets.models.lightfm import (
     UserAlpha,
     trained,
 )
+from lastfm_assets.models.neighbours import strongest
 from lastfm_assets.models.search import Between
 from lastfm_assets.progress import Progress, no_progress
 from lastfm_assets.vocabulary import Columns
@@ -124,17 +124,14 @@ class LightFmTags:
     def arrays(self) -> dict[str, np.ndarray]:
         """See the protocol."""
         return {
-            "users": self.factors.users,
-            "artists": self.factors.artists,
-            "artist_bias": self.factors.artist_bias,
+            **self.factors.arrays(),
             **csr_to_arrays("without_own_tags", self.without_own_tags),
         }
 
     @classmethod
     def from_arrays(cls, _config: BaseModel, arrays: Mapping[str, np.ndarray]) -> Self:
         """See the protocol."""
-        factors = Factors(arrays["users"], arrays["artists"], arrays["artist_bias"])
-        return cls(factors, csr_from_arrays("without_own_tags", arrays))
+        return cls(Factors.from_arrays(arrays), csr_from_arrays("without_own_tags", arrays))
 
 
 @dataclass(frozen=True, slots=True)

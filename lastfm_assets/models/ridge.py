@@ -22,7 +22,7 @@ import scipy.sparse as sps
 from scipy.linalg import lapack
 from threadpoolctl import threadpool_limits
 
-from lastfm_assets.models.arrays import csr_from_arrays, csr_to_arrays
+from lastfm_assets.models.arrays import csr_from_arrays, csr_to_arrays, entries_of
 
 _BLOCK: Final = 512
 """Listeners explained at once."""
@@ -102,7 +102,7 @@ class RowSide:
             spoken /= self.remainder[distinct]
             place = place.reshape(block.shape)
             for row, wanted in enumerate(block):
-                mine, weight = _row(listened, start + row)
+                mine, weight = entries_of(listened, start + row)
                 values = by_artist[mine] @ spoken[:, place[row]]
                 values[mine[:, None] == wanted[None, :]] = 0.0
                 yield np.asarray(values * weight[:, None], dtype=np.float32)
@@ -142,7 +142,7 @@ class ArtistSide:
     def shares(self, listened: sps.csr_array, artists: np.ndarray) -> Iterator[np.ndarray]:
         """See the protocol."""
         for row, wanted in enumerate(artists):
-            mine, weight = _row(listened, row)
+            mine, weight = entries_of(listened, row)
             yield np.asarray(self.matrix[np.ix_(mine, wanted)] * weight[:, None])
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -162,11 +162,6 @@ def ridge_from_arrays(arrays: Mapping[str, np.ndarray]) -> Ridge:
     if "matrix" in arrays:
         return ArtistSide(arrays["matrix"])
     return RowSide(csr_from_arrays("rows", arrays), arrays["inverse"], arrays["remainder"])
-
-
-def _row(matrix: sps.csr_array, row: int) -> tuple[np.ndarray, np.ndarray]:
-    entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
-    return matrix.indices[entries], matrix.data[entries]
 
 
 def _inverse(gram: sps.csr_array, regularization: float) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Final, Self, cast
+from typing import Annotated, ClassVar, Self, cast
 
 import numpy as np
 import scipy.sparse as sps
@@ -21,12 +21,9 @@ from lastfm_assets.models.arrays import (
     weigher_from_arrays,
     weigher_to_arrays,
 )
-from lastfm_assets.models.item_knn import strongest
+from lastfm_assets.models.neighbours import strongest_products, summands
 from lastfm_assets.models.search import Between
 from lastfm_assets.progress import Progress, no_progress
-
-_CHUNK: Final = 2048
-"""Artists whose walks are computed at once."""
 
 
 class Rp3BetaConfig(WeightedConfig):
@@ -84,12 +81,13 @@ class Rp3Beta:
         weights = matrix.weighted(config.as_weighting())
         steps = step_probabilities(weights, config.alpha)
         listeners = np.bincount(matrix.plays.indices, minlength=matrix.plays.shape[1])
-        ends = _ends(
+        held_back = np.maximum(listeners, 1.0) ** -config.beta
+        ends = strongest_products(
             step_probabilities(weights.T.tocsr(), config.alpha),
             steps,
-            np.maximum(listeners, 1.0) ** -config.beta,
-            config.neighbours,
-            on_progress,
+            value_of=lambda _row, column, walks: walks * held_back[column],
+            keep=config.neighbours,
+            on_progress=on_progress,
         )
         return cls(steps, ends, Weigher.fit(matrix.plays, config.as_weighting()), config)
 
@@ -103,11 +101,7 @@ class Rp3Beta:
 
     def contributions(self, plays: sps.csr_array, artists: np.ndarray) -> Iterator[np.ndarray]:
         """Exact: the summands of the score, one a first step."""
-        steps = self._first_steps(plays)
-        for row in range(plays.shape[0]):
-            entries = slice(steps.indptr[row], steps.indptr[row + 1])
-            ends = self.ends[steps.indices[entries]][:, artists[row]].toarray()
-            yield ends * steps.data[entries, None]
+        return summands(self._first_steps(plays), self.ends, artists)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See the protocol."""
@@ -148,25 +142,3 @@ def step_probabilities(weights: sps.csr_array, alpha: float) -> sps.csr_array:
     share = np.divide(data, total, out=np.zeros_like(data), where=total > 0)
     steps = np.where(share > 0, share**alpha, 0.0).astype(np.float32)
     return sps.csr_array((steps, weights.indices, weights.indptr), shape=weights.shape)
-
-
-def _ends(
-    back: sps.csr_array,
-    forth: sps.csr_array,
-    held_back: np.ndarray,
-    keep: int,
-    on_progress: Progress,
-) -> sps.csr_array:
-    """(n_artists, n_artists) float32, T of the class docstring.
-
-    `back` is (n_artists, n_users), `forth` its way back, `held_back` (n_artists,) n_b^-beta.
-    """
-    n_artists = back.shape[0]
-    chunks = []
-    for start in range(0, n_artists, _CHUNK):
-        walks = (back[start : start + _CHUNK] @ forth).tocoo()
-        value = walks.data * held_back[walks.col]
-        used = (walks.row + start != walks.col) & (value > 0)
-        chunks.append(strongest(walks.row[used], walks.col[used], value[used], walks.shape, keep))
-        on_progress(min(start + _CHUNK, n_artists), n_artists)
-    return sps.csr_array(sps.vstack(chunks, format="csr"))

@@ -60,22 +60,23 @@ _SHARED_SOURCES: Final = (
 )
 _ALSO: Final[Mapping[str, tuple[str, ...]]] = {
     "user_knn": ("models/ranking.py",),
-    "rp3beta": ("models/item_knn.py",),
+    "item_knn": ("models/neighbours.py",),
+    "rp3beta": ("models/neighbours.py",),
     "ease": ("models/ridge.py",),
     "ease_tags": ("models/ridge.py", "models/ease.py", "models/tag_counts.py"),
     "blend": (
         "models/als.py",
         "models/ease.py",
         "models/ease_tags.py",
-        "models/item_knn.py",
         "models/lightfm.py",
         "models/lightfm_tags.py",
+        "models/neighbours.py",
         "models/ranking.py",
         "models/ridge.py",
         "models/tag_counts.py",
         "listening/split.py",
     ),
-    "lightfm_tags": ("models/lightfm.py", "models/item_knn.py"),
+    "lightfm_tags": ("models/lightfm.py", "models/neighbours.py"),
 }
 """Further files, beside its own, that a model is made from."""
 

@@ -18,6 +18,7 @@ from lastfm_assets.models.arrays import (
     WeightedConfig,
     csr_from_arrays,
     csr_to_arrays,
+    entries_of,
     weigher_from_arrays,
     weigher_to_arrays,
 )
@@ -129,8 +130,7 @@ class UserKnn:
         """
         weighted = self.weigher.weighted(plays)
         for row in range(plays.shape[0]):
-            entries = slice(weighted.indptr[row], weighted.indptr[row + 1])
-            listened, weight = weighted.indices[entries], weighted.data[entries]
+            listened, weight = entries_of(weighted, row)
             similarity = similarities(weighted[[row]], self.weights, self.config.shrink)
             votes = _votes(similarity, self.config)
             voters = self.weights[votes.indices]

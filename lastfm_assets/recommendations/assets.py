@@ -132,7 +132,10 @@ def top_artists_table(
     kinds={"parquet"},
     owners=OWNERS,
     code_version=code_version(
-        "recommendations/lists.py", "recommendations/rules.py", "models/item_knn.py"
+        "recommendations/lists.py",
+        "recommendations/rules.py",
+        "models/item_knn.py",
+        "models/neighbours.py",
     ),
 )
 @fails_clearly

@@ -13,7 +13,7 @@ from model_worlds import crowd, matrix_of, two_scenes
 
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
-from lastfm_assets.models import rp3beta, user_knn
+from lastfm_assets.models import neighbours, user_knn
 from lastfm_assets.models.friends import Friends, FriendsConfig
 from lastfm_assets.models.rp3beta import Rp3Beta, Rp3BetaConfig
 from lastfm_assets.models.trained import TrainedModel, train
@@ -104,7 +104,7 @@ class TestRp3Beta(RecommenderContract):
     def test_scores_do_not_depend_on_the_chunk(
         self, crowded: TrainedModel, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(rp3beta, "_CHUNK", 7)
+        monkeypatch.setattr(neighbours, "_CHUNK", 7)
         rows = np.arange(40)
         np.testing.assert_array_equal(
             self.fitted(crowd()).recommender.scores(rows), crowded.recommender.scores(rows)

@@ -16,7 +16,7 @@ from model_contract import RecommenderContract
 from model_worlds import crowd, matrix_of, two_scenes
 
 from lastfm_assets.listening.side import SideTables
-from lastfm_assets.models import item_knn
+from lastfm_assets.models import neighbours
 from lastfm_assets.models.als import Als, AlsConfig
 from lastfm_assets.models.factors import Factors
 from lastfm_assets.models.item_knn import ItemKnn, ItemKnnConfig, nearest
@@ -270,7 +270,7 @@ def test_neighbours_are_those_of_brute_force(
 
 def test_neighbours_do_not_depend_on_the_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = nearest(crowd().plays, neighbours=5, shrink=10.0)
-    monkeypatch.setattr(item_knn, "_CHUNK", 7)
+    monkeypatch.setattr(neighbours, "_CHUNK", 7)
     steps = []
     chunked = nearest(
         crowd().plays, neighbours=5, shrink=10.0, on_progress=lambda *step: steps.append(step)
