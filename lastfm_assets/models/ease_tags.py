@@ -155,14 +155,9 @@ def _own_tags(
     Returns:
         (p, 2) user rows and artist columns, and (p, n_users + n_tags) float32.
     """
-    n_users, n_artists = matrix.plays.shape
-    listener = np.repeat(np.arange(n_users), np.diff(matrix.plays.indptr))
-    played = listener * n_artists + matrix.plays.indices
-    code = tags.user * n_artists + tags.artist
-    unplayed = ~np.isin(code, played) & (tags.user >= 0)
-    codes, place = np.unique(code[unplayed], return_inverse=True)
-    artist, tag = tags.artist[unplayed], tags.tag[unplayed]
-    lost = tags.without_one(artist, tag) * tag_weight
-    shape = (len(codes), n_users + tags.counts.shape[1])
-    delta = sps.csr_array((lost.astype(np.float32), (place, n_users + tag)), shape=shape)
-    return np.stack(np.divmod(codes, n_artists), axis=1).astype(np.int64), delta
+    n_users, n_tags = len(matrix.user_ids), tags.counts.shape[1]
+    given = tags.given_unplayed(matrix.plays)
+    lost = tags.without_one(given.artist[given.pair], given.tag) * tag_weight
+    shape = (len(given.user), n_users + n_tags)
+    delta = sps.csr_array((lost.astype(np.float32), (given.pair, n_users + given.tag)), shape=shape)
+    return np.stack([given.user, given.artist], axis=1), delta

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self, cast
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sps
 from pydantic import BaseModel, Field
 
@@ -26,8 +25,8 @@ from lastfm_assets.models.lightfm import (
 )
 from lastfm_assets.models.neighbours import strongest
 from lastfm_assets.models.search import Between
+from lastfm_assets.models.tag_counts import GivenTags, TagCounts, count_tags
 from lastfm_assets.progress import Progress, no_progress
-from lastfm_assets.vocabulary import Columns
 
 
 class LightFmTagsConfig(LightFmConfig):
@@ -89,7 +88,7 @@ class LightFmTags:
     ) -> Self:
         """Trains on all tags, then scores anew what users tagged without playing it."""
         config = cast("LightFmTagsConfig", config)
-        tags = _Tags.of(matrix, side.tag_assignments, config.min_taggers)
+        tags = count_tags(side, matrix, min_taggers=config.min_taggers)
         features = _Features.of(matrix, tags, config)
         artists = np.arange(len(matrix.artist_ids))
         made_of = features.of_artists(artists, tags.counts)
@@ -99,10 +98,13 @@ class LightFmTags:
         _, users = model.get_user_representations()
         lowest = _represent(model, made_of)[1].min(initial=0.0)
         vectors, bias = _represent(model, made_of, lowest)
-        user, artist, counts = tags.without_own(matrix.plays)
-        others, others_bias = _represent(model, features.of_artists(artist, counts), lowest)
-        score = (users[user] * others).sum(axis=1) + others_bias
-        scores = sps.csr_array((score.astype(np.float32), (user, artist)), shape=matrix.plays.shape)
+        given = tags.given_unplayed(matrix.plays)
+        counts = _others(tags, given)
+        others, others_bias = _represent(model, features.of_artists(given.artist, counts), lowest)
+        score = (users[given.user] * others).sum(axis=1) + others_bias
+        scores = sps.csr_array(
+            (score.astype(np.float32), (given.user, given.artist)), shape=matrix.plays.shape
+        )
         return cls(Factors(users, vectors, bias), scores)
 
     def scores(self, user_rows: np.ndarray) -> np.ndarray:
@@ -135,57 +137,6 @@ class LightFmTags:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tags:
-    """Who called which artist what, each such triple once; tags numbered by rising id."""
-
-    user: np.ndarray
-    """(n,) row of the matrix, -1 for users it does not know."""
-    artist: np.ndarray
-    """(n,) column of the matrix."""
-    tag: np.ndarray
-    """(n,) column of `counts`."""
-    counts: sps.csr_array
-    """(n_artists, n_tags) float64 users who called the artist so."""
-
-    @classmethod
-    def of(cls, matrix: ListeningMatrix, assignments: pd.DataFrame, min_taggers: int) -> Self:
-        triples = assignments[[Columns.USER, Columns.ARTIST, Columns.TAG]].drop_duplicates()
-        user_id, artist_id, tag_id = (triples[name].to_numpy(np.int64) for name in triples)
-        artist = matrix.columns_of(artist_id)
-        tag_ids, tag = np.unique(tag_id, return_inverse=True)
-        taggers = triples.drop_duplicates([Columns.USER, Columns.TAG])[Columns.TAG].to_numpy()
-        usual = np.bincount(np.searchsorted(tag_ids, taggers), minlength=len(tag_ids))
-        used = usual >= min_taggers
-        kept = (artist >= 0) & used[tag]
-        column = (np.cumsum(used) - 1)[tag[kept]]
-        counts = sps.coo_array(
-            (np.ones(kept.sum()), (artist[kept], column)),
-            shape=(len(matrix.artist_ids), int(used.sum())),
-        ).tocsr()
-        return cls(matrix.rows_of(user_id[kept]), artist[kept], column, counts)
-
-    def without_own(self, plays: sps.csr_array) -> tuple[np.ndarray, np.ndarray, sps.csr_array]:
-        """Pairs of known users and artists that they tagged and do not play.
-
-        Returns:
-            (p,) user rows, (p,) artist columns and (p, n_tags) what the others call the artist.
-        """
-        key = self.user * plays.shape[1] + self.artist
-        rows = np.repeat(np.arange(plays.shape[0]), np.diff(plays.indptr))
-        played = np.isin(key, rows * plays.shape[1] + plays.indices)
-        open_ = (self.user >= 0) & ~played
-        pairs, pair = np.unique(key[open_], return_inverse=True)
-        user, artist = np.divmod(pairs, plays.shape[1])
-        own = sps.coo_array(
-            (np.ones(len(pair)), (pair, self.tag[open_])),
-            shape=(len(pairs), self.counts.shape[1]),
-        ).tocsr()
-        others = sps.csr_array(self.counts[artist] - own)
-        others.eliminate_zeros()
-        return user, artist, others
-
-
-@dataclass(frozen=True, slots=True)
 class _Features:
     """From tag counts to what LightFM adds up: the artists themselves, then the tags."""
 
@@ -196,7 +147,7 @@ class _Features:
     config: LightFmTagsConfig
 
     @classmethod
-    def of(cls, matrix: ListeningMatrix, tags: _Tags, config: LightFmTagsConfig) -> Self:
+    def of(cls, matrix: ListeningMatrix, tags: TagCounts, config: LightFmTagsConfig) -> Self:
         n_artists, n_tags = tags.counts.shape
         called = np.bincount(tags.counts.indices, minlength=n_tags)
         listeners = np.bincount(matrix.plays.indices, minlength=n_artists)
@@ -229,6 +180,15 @@ class _Features:
         total = np.bincount(row, weights=kept.data, minlength=kept.shape[0])
         kept.data = (self.config.tag_weight * kept.data / total[row]).astype(np.float32)
         return kept
+
+
+def _others(tags: TagCounts, given: GivenTags) -> sps.csr_array:
+    """(p, n_tags) what the other users call the artist of each pair."""
+    shape = (len(given.user), tags.counts.shape[1])
+    own = sps.coo_array((np.ones(len(given.pair)), (given.pair, given.tag)), shape=shape).tocsr()
+    others = sps.csr_array(tags.counts[given.artist] - own)
+    others.eliminate_zeros()
+    return others
 
 
 def _represent(

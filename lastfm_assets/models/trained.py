@@ -76,7 +76,7 @@ _ALSO: Final[Mapping[str, tuple[str, ...]]] = {
         "models/tag_counts.py",
         "listening/split.py",
     ),
-    "lightfm_tags": ("models/lightfm.py", "models/neighbours.py"),
+    "lightfm_tags": ("models/lightfm.py", "models/neighbours.py", "models/tag_counts.py"),
 }
 """Further files, beside its own, that a model is made from."""
 

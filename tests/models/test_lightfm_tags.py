@@ -10,7 +10,8 @@ from model_worlds import crowd, matrix_of
 
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
-from lastfm_assets.models.lightfm_tags import LightFmTags, LightFmTagsConfig, _Features, _Tags
+from lastfm_assets.models.lightfm_tags import LightFmTags, LightFmTagsConfig, _Features
+from lastfm_assets.models.tag_counts import count_tags
 from lastfm_assets.models.trained import TrainedModel, train
 
 
@@ -165,7 +166,7 @@ def test_weights_are_those_of_the_equation() -> None:
     triples = [(U, 1000, ROCK), (W, 1000, ROCK), (U, 1000, POP), (U, 1001, ROCK), (W, 1002, RARE)]
     triples += [(OTHER, 1003, RARE), (101, 1004, 9)]  # one tagger is too few
     config = LightFmTagsConfig(min_taggers=2, tags_per_artist=2, tag_weight=0.8)
-    tags = _Tags.of(scenes(), tagged([*triples, (101, 1001, POP)]).tag_assignments, 2)
+    tags = count_tags(tagged([*triples, (101, 1001, POP)]), scenes(), min_taggers=2)
     features = _Features.of(scenes(), tags, config)
     dense = features.of_artists(np.arange(11), tags.counts).toarray()
     assert dense.shape == (11, 11 + 3)
@@ -182,6 +183,6 @@ def test_weights_are_those_of_the_equation() -> None:
 def test_only_the_heaviest_tags_are_kept() -> None:
     triples = [(U, 1000, ROCK), (W, 1000, ROCK), (U, 1000, POP), (W, 1001, POP)]
     config = LightFmTagsConfig(min_taggers=1, tags_per_artist=1, tag_weight=0.5)
-    tags = _Tags.of(scenes(), tagged(triples).tag_assignments, 1)
+    tags = count_tags(tagged(triples), scenes(), min_taggers=1)
     dense = _Features.of(scenes(), tags, config).of_artists(np.arange(11), tags.counts).toarray()
     np.testing.assert_allclose(dense[:2, 11:], [[0.5, 0], [0, 0.5]])
