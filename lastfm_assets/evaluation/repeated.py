@@ -14,6 +14,7 @@ from lastfm_assets.listening.clean import CleanTables
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
 from lastfm_assets.listening.split import random_split
+from lastfm_assets.models import fits
 from lastfm_assets.models.trained import train
 from lastfm_assets.progress import Progress
 from lastfm_assets.vocabulary import Columns
@@ -28,7 +29,7 @@ class Repeated:
     per_user: dict[str, pd.DataFrame]
     """For each model `split_seed, user_id, <metric>@<k>, auc`; the same users for every model."""
     seconds: pd.DataFrame
-    """`model, split_seed, fit_seconds, rank_seconds`."""
+    """`model, split_seed, fit_seconds, rank_seconds`, each fit from the start."""
 
     def per_seed(self) -> pd.DataFrame:
         """`model, split_seed` and the mean of each metric over that split's users."""
@@ -110,6 +111,7 @@ def evaluate_repeatedly(
         matrix = ListeningMatrix.from_pairs(known, artist_ids)
         side = SideTables(tables.tag_assignments, tables.friendships).without_tags_of(held_out)
         for name in names:
+            fits.forget()
             started = time.perf_counter()
             model = train(name, matrix, side=side, seed=seed, on_progress=progress_of(name, seed))
             fitted = time.perf_counter()

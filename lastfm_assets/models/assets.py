@@ -46,7 +46,10 @@ def side_inputs(name: str) -> dict[str, dg.AssetIn]:
 
 
 def fit_metadata(model: TrainedModel, seconds: float) -> dict[str, Any]:
-    """What determined a fitted model, and how long the fit took."""
+    """What determined a fitted model, and how long the fit took in this run.
+
+    A blend whose members the run has fitted already does not fit them again, see `fits`.
+    """
     return {
         "model": model.name,
         "parameters": dg.MetadataValue.json(model.config.model_dump()),

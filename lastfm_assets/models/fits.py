@@ -60,5 +60,11 @@ def fit(
     return fitted
 
 
+def forget() -> None:
+    """Drops every fit that is kept, so that the next one's time is its own."""
+    with _lock:
+        _kept.clear()
+
+
 def _size(fitted: Recommender) -> int:
     return sum(array.nbytes for array in fitted.arrays().values())

@@ -14,6 +14,7 @@ from lastfm_assets.listening.load import load
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
 from lastfm_assets.listening.split import random_split
+from lastfm_assets.models.lightfm_tags import LightFmTags
 from lastfm_assets.models.trained import train
 from lastfm_assets.progress import no_progress
 
@@ -130,3 +131,26 @@ class TestRandomSplit:
     ) -> None:
         with pytest.raises(ValueError, match="expected between 0 and 1"):
             random_split(tables.interactions, seed=0, held_out_share=share)
+
+
+def test_a_blends_time_does_not_leave_out_members_that_were_fitted_before(
+    tables: CleanTables,
+) -> None:
+    """It did: members that had been judged on their own were taken from memory."""
+    asked = {
+        "seeds": [0],
+        "held_out_share": 0.2,
+        "cutoffs": [10],
+        "progress_of": lambda *_: no_progress,
+    }
+    fitted: list[str] = []
+    fit = LightFmTags.fit
+
+    def watched(*arguments: object, **more: object) -> LightFmTags:
+        fitted.append("lightfm_tags")
+        return fit(*arguments, **more)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LightFmTags, "fit", watched)
+        evaluate_repeatedly(tables, ["lightfm_tags", "blend"], **asked)  # type: ignore[arg-type]
+    assert len(fitted) == 3  # alone, without the blend's validation pairs, and on all again

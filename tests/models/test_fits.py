@@ -68,3 +68,9 @@ def test_the_latest_used_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fits.fit(**small(matrix=matrices[0], config=config)) is first
     fits.fit(**small(matrix=matrices[2], config=config))
     assert fits.fit(**small(matrix=matrices[0], config=config)) is first
+
+
+def test_what_is_forgotten_is_made_anew() -> None:
+    before = fits.fit(**small())
+    fits.forget()
+    assert fits.fit(**small()) is not before
