@@ -25,6 +25,8 @@ from lastfm_assets.vocabulary import Columns
 
 MEMBERS: Final[tuple[type[Recommender], ...]] = (Als, EaseTags, LightFmTags)
 """Models that are blended, each with its own shipped parameters."""
+_CHUNK: Final = 128
+"""Users whose candidates are scored at once."""
 _WORKERS: Final = 2
 """Members fitted at once; their results do not depend on it."""
 
@@ -248,9 +250,6 @@ def _scores_at(member: Recommender, user: np.ndarray, artist: np.ndarray) -> np.
         block = member.scores(chunk)
         scores[inside] = block[np.searchsorted(chunk, user[inside]), artist[inside]]
     return scores
-
-
-_CHUNK: Final = 128
 
 
 def _fit(

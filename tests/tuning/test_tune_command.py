@@ -48,21 +48,27 @@ def test_goes_on_where_it_ended(tmp_path: Path) -> None:
 
 
 def test_stopped_by_hand_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "lastfm_assets.cli", "tune", "--model", "item_knn"),
-            *("--source", "sample", "--trials", "10000", "--store", str(tmp_path)),
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command = [
+        *(sys.executable, "-m", "lastfm_assets.cli", "tune", "--model", "item_knn"),
+        *("--source", "sample", "--trials", "10000", "--store", str(tmp_path)),
+    ]
+    # a shell's background job ignores Ctrl-C, and hands that down unless somebody handles it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     studies = tmp_path / "tuning" / "studies"
-    deadline = time.monotonic() + 60
-    while _finished(studies) < 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 60
+        while _finished(studies) < 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        os.kill(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
     assert process.returncode == 130
     assert said.splitlines()[-1] == (
         f"error: interrupted; finished trials are kept in {studies}, the same command goes on"
