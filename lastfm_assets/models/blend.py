@@ -1,7 +1,7 @@
 """Several models' scores added up, with weights learnt on pairs put aside."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self, cast
 
@@ -55,7 +55,7 @@ class Blend:
     .. math:: \max_{\theta \ge 0} \sum_{(u, a) \text{ validation}} \log
               \frac{e^{s_{ua}}}{\sum_{b \in C_u} e^{s_{ub}}} - \gamma \lVert\theta\rVert^2
 
-    which is concave, so that there is one answer. Members are then fitted again on every pair;
+    which is concave, so that there is one answer. The blend adds up members fitted on every pair;
     one whose weight is zero is left out. Scores are added up for a few users at a time, so no
     users x artists matrix is ever held.
     """
@@ -80,18 +80,23 @@ class Blend:
         seed: int,
         on_progress: Progress = no_progress,
     ) -> Self:
-        """Fits the members without validation pairs, learns the weights, and fits them again."""
+        """Fits each member without the validation pairs and on every pair, and learns the weights.
+
+        Both rounds run side by side, as the weights only say which members of the second count.
+        """
         config = cast("BlendConfig", config)
         train, validation = put_aside(matrix, share=config.validation_share, seed=seed)
-        on_progress(0, 3)
-        members = _fit(MEMBERS, train, side.without_tags_of(validation), seed)
-        on_progress(1, 3)
-        theta, spread = learn_weights(members, train, validation, config)
-        on_progress(2, 3)
+        total = 2 * len(MEMBERS) + 1
+        first, final = _fit_both(
+            (train, side.without_tags_of(validation)),
+            (matrix, side),
+            seed=seed,
+            on_progress=lambda done: on_progress(done, total),
+        )
+        theta, spread = learn_weights(first, train, validation, config)
+        on_progress(total, total)
         used = np.flatnonzero(theta > 0)
-        final = _fit([MEMBERS[place] for place in used], matrix, side, seed)
-        on_progress(3, 3)
-        return cls(final, theta[used], spread[used])
+        return cls(tuple(final[place] for place in used), theta[used], spread[used])
 
     def scores(self, user_rows: np.ndarray) -> np.ndarray:
         """See the protocol."""
@@ -252,16 +257,26 @@ def _scores_at(member: Recommender, user: np.ndarray, artist: np.ndarray) -> np.
     return scores
 
 
-def _fit(
-    models: Sequence[type[Recommender]], matrix: ListeningMatrix, side: SideTables, seed: int
-) -> tuple[Recommender, ...]:
-    """Fits several models at once, each with its shipped parameters."""
+def _fit_both(
+    *known: tuple[ListeningMatrix, SideTables], seed: int, on_progress: Callable[[int], None]
+) -> list[tuple[Recommender, ...]]:
+    """All members with their shipped parameters, fitted on each of some matrices.
+
+    `on_progress` is told how many fits are done.
+    """
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     # one BLAS thread each: the cores are busy, and sums of several threads round differently
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(_WORKERS) as pool:
-        running = [
-            pool.submit(fits.fit, model, matrix, model.Config(), side=side, seed=seed)
-            for model in reversed(models)  # the slowest last of all would leave a core idle
-        ]
-        return tuple(fit.result() for fit in reversed(running))
+        running = {
+            (member, place): pool.submit(
+                fits.fit, member, matrix, member.Config(), side=side, seed=seed
+            )
+            for member in reversed(MEMBERS)  # the slowest last of all would leave a core idle
+            for place, (matrix, side) in enumerate(known)
+        }
+        for done, _ in enumerate(as_completed(running.values()), start=1):
+            on_progress(done)
+    return [
+        tuple(running[member, place].result() for member in MEMBERS) for place in range(len(known))
+    ]

@@ -166,15 +166,18 @@ class TestPutAside:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         seen = []
-        fit = blend._fit
+        fit = blend.fits.fit
 
-        def watch(models: Any, matrix: Any, side: SideTables, seed: int) -> Any:
-            seen.append((matrix, side))
-            return fit(models, matrix, side, seed)
+        def watched(model: Any, matrix: Any, *rest: Any, side: SideTables, seed: int) -> Any:
+            seen.append((matrix.plays.nnz, side))
+            return fit(model, matrix, *rest, side=side, seed=seed)
 
-        monkeypatch.setattr(blend, "_fit", watch)
+        monkeypatch.setattr(blend.fits, "fit", watched)
         Blend.fit(crowd(), BlendConfig(), side=tags_of_a_crowd(crowd()), seed=3)
-        (_, first), (_, second) = seen
+        sides = dict(seen)
+        assert len(seen) == 2 * len(blend.MEMBERS)
+        assert len(sides) == 2
+        first, second = sides[min(sides)], sides[max(sides)]
         _, pairs = put_aside(crowd(), share=0.125, seed=3)
         given = first.tag_assignments.merge(pairs, on=["user_id", "artist_id"])
         assert len(given) == 0
