@@ -16,8 +16,16 @@ class BadInputError(LastfmAssetsError):
     """A file, an option or a setting cannot be used; a rerun would read the same."""
 
 
-class SourceUnavailableError(LastfmAssetsError):
-    """The source could not be reached (network); a later rerun may help."""
+class UnavailableError(LastfmAssetsError):
+    """A server could not be reached or gave up; the same may work a little later."""
+
+
+class SourceUnavailableError(UnavailableError):
+    """The listening data could not be reached (network)."""
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """A serving database could not be reached, or went away in the middle."""
 
 
 class StoreError(LastfmAssetsError):

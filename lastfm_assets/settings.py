@@ -5,13 +5,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.models.trained import MODELS
 
 _PROJECT: Final = Path(__file__).parents[1]
 PREFIX: Final = "LASTFM_"
+_SCHEMES: Final = {
+    "publish_url": ("postgresql", "postgres", "duckdb"),
+    "dagster_url": ("postgresql", "postgres"),
+    "ui_url": ("https", "http"),
+    "alert_webhook": ("https", "http"),
+    "smtp_url": ("smtp", "smtps"),
+}
+"""How each URL may begin."""
 
 
 def data_folder() -> Path:
@@ -37,10 +45,32 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         le=1,
         description="Held-out precision@10 under which nothing is published; unset: the source's.",
     )
-
     champion: str | None = Field(
         None,
         description="Model that serves although another may be better; unset: the best one.",
+    )
+    processes: int = Field(
+        1, ge=1, le=64, description="Processes that fit models side by side; 1: in this one."
+    )
+    publish_url: SecretStr | None = Field(
+        None,
+        description="Serving database, postgresql://... or duckdb:///file; unset: a DuckDB file "
+        "beside the published lists.",
+    )
+    dagster_url: SecretStr | None = Field(
+        None, description="PostgreSQL where Dagster keeps its runs; unset: SQLite files."
+    )
+    ui_url: str = Field(
+        "http://127.0.0.1:3000", description="Where the web UI is reached, for links in alerts."
+    )
+    alert_webhook: SecretStr | None = Field(
+        None, description="URL that failures are posted to as JSON; unset: none are posted."
+    )
+    alert_email: str | None = Field(
+        None, description="Who is told of failures, parted by commas; needs `smtp_url`."
+    )
+    smtp_url: SecretStr | None = Field(
+        None, description="Mail server, smtp[s]://user:password@host:port."
     )
 
     @field_validator("champion")
@@ -49,6 +79,17 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         if name is not None and name not in MODELS:
             raise ValueError(f"no such model, expected one of {', '.join(MODELS)}")
         return name
+
+    @field_validator(*_SCHEMES)
+    @classmethod
+    def _url_is_of_a_known_kind(
+        cls, url: SecretStr | str | None, said: ValidationInfo
+    ) -> SecretStr | str | None:
+        known = _SCHEMES[str(said.field_name)]
+        plain = url.get_secret_value() if isinstance(url, SecretStr) else url
+        if plain is not None and plain.partition("://")[0] not in known:
+            raise ValueError(f"expected a URL that begins with {' or '.join(known)}://")
+        return url
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -67,7 +108,10 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
             return cls.model_validate(given)
         except ValidationError as problem:
             first = problem.errors()[0]
-            name = PREFIX + str(first["loc"][0]).upper()
+            field = str(first["loc"][0])
+            secret = cls.model_fields[field].annotation == (SecretStr | None)
+            found = "set" if secret else repr(first["input"])  # what is secret is never repeated
+            reason = first["msg"].removeprefix("Value error, ")
             raise BadInputError(
-                f"{name} is {first['input']!r}: {first['msg'].lower()}; correct it or unset it"
+                f"{PREFIX}{field.upper()} is {found}: {reason[0].lower()}{reason[1:]}; correct it or unset it"
             ) from None

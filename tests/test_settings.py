@@ -38,7 +38,7 @@ class TestDefaults:
         assert Settings.from_environment({f"LASTFM_{name}": value}) == DEFAULTS
 
     def test_are_not_touched_by_variables_of_others(self) -> None:
-        others = {"SEED": "7", "LASTFM_SEEDS": "7", "lastfm_seed": "7", "LASTFM_PUBLISH_URL": "x"}
+        others = {"SEED": "7", "LASTFM_SEEDS": "7", "lastfm_seed": "7", "LASTFM_OTHER": "x"}
         assert Settings.from_environment(others) == DEFAULTS
 
 
@@ -106,3 +106,16 @@ class TestAVariable:
     def test_has_a_sentence_for_every_field(self) -> None:
         fields = Settings.model_fields.values()
         assert all((field.description or "").endswith(".") for field in fields)
+
+
+class TestASecret:
+    @pytest.mark.parametrize("name", ["PUBLISH_URL", "DAGSTER_URL", "ALERT_WEBHOOK", "SMTP_URL"])
+    def test_that_is_wrong_is_never_repeated(self, name: str) -> None:
+        with pytest.raises(BadInputError, match=f"LASTFM_{name} is set: expected a URL") as caught:
+            Settings.from_environment({f"LASTFM_{name}": "ftp://somebody:planted@host"})
+        assert "planted" not in str(caught.value)
+
+    @pytest.mark.parametrize("name", ["PUBLISH_URL", "DAGSTER_URL"])
+    def test_is_masked_wherever_settings_are_shown(self, name: str) -> None:
+        settings = Settings.from_environment({f"LASTFM_{name}": "postgresql://me:planted@host/db"})
+        assert "planted" not in repr(settings) + settings.model_dump_json()

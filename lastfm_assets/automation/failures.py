@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import dagster as dg
 
-from lastfm_assets.errors import LastfmAssetsError, SourceUnavailableError
+from lastfm_assets.errors import LastfmAssetsError, UnavailableError
 
 EXIT_CODE: Final = "exit_code"
 """Metadata of a failure that the command line turns into its own exit code."""
@@ -43,5 +43,5 @@ def _our_errors_as_failures() -> Iterator[None]:
         raise dg.Failure(
             description=str(problem),
             metadata={EXIT_CODE: problem.exit_code},
-            allow_retries=isinstance(problem, SourceUnavailableError),
+            allow_retries=isinstance(problem, UnavailableError),
         ) from problem
