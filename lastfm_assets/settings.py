@@ -111,7 +111,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
             field = str(first["loc"][0])
             secret = cls.model_fields[field].annotation == (SecretStr | None)
             found = "set" if secret else repr(first["input"])  # what is secret is never repeated
-            reason = first["msg"].removeprefix("Value error, ")
+            said = first["msg"].removeprefix("Value error, ")
+            reason = said[0].lower() + said[1:]
             raise BadInputError(
-                f"{PREFIX}{field.upper()} is {found}: {reason[0].lower()}{reason[1:]}; correct it or unset it"
+                f"{PREFIX}{field.upper()} is {found}: {reason}; correct it or unset it"
             ) from None
