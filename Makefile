@@ -6,10 +6,10 @@ BIN := $(ENV)/bin
 READY := $(ENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint ui benchmark clean
+.PHONY: help run test test-integration lint ui benchmark clean
 
 help:  ## This list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 $(READY): requirements/build.txt requirements/locked.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -28,6 +28,13 @@ run: $(READY)  ## The whole chain on the default source, into data/store
 
 test: lint  ## Lint, types and all tests
 	@$(BIN)/python -m pytest
+
+test-integration: $(READY) $(ENV)/integration  ## Tests with a browser, PostgreSQL, daemons and servers
+	@$(BIN)/python -m pytest -m integration tests/integration
+
+$(ENV)/integration: requirements/integration.txt $(READY)
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
 
 lint: $(READY)  ## Style and types
 	@$(BIN)/ruff check --quiet .

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lastfm_assets import terminal
 from lastfm_assets.errors import BadInputError, LastfmAssetsError
+from lastfm_assets.io import Store
 from lastfm_assets.progress import Progress as OnProgress
 from lastfm_assets.settings import Settings, data_folder
 from lastfm_assets.vocabulary import Columns
@@ -60,8 +62,14 @@ def refresh(
         str,
         typer.Option(help="Assets or groups, with commas between; + behind one: all that follows."),
     ] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Make again what is current, too.")
+    ] = False,
 ) -> None:
-    """Run the chain: raw files, cleaning, models, evaluation, gate, published lists."""
+    """Run the chain: raw files, cleaning, models, evaluation, gate, published lists.
+
+    What would come out as it is already is left alone.
+    """
     if engine != "local":
         raise BadInputError(f"engine {engine!r} is not part of this version; use --engine local")
     settings = _settings(source, store)
@@ -69,7 +77,7 @@ def refresh(
 
     started = time.perf_counter()
     names = [name.strip() for name in select.split(",") if name.strip()]
-    outcome = run_refresh(settings, names)
+    outcome = run_refresh(settings, names, everything=everything, say=terminal.note)
     if outcome.exit_code:
         _fail(outcome.message, outcome.exit_code)
     terminal.note(f"done in {time.perf_counter() - started:.0f} s")
@@ -386,6 +394,40 @@ def _number(option: str, text: str) -> int:
         return int(text)
     except ValueError:
         raise BadInputError(f"{option} is {text!r}, expected a whole number") from None
+
+
+@app.command()
+def history(*, as_json: Json = False, store: StoreOption = None) -> None:
+    """Print the published versions, the newest first."""
+    from lastfm_assets.recommendations.published import PublishedLists  # noqa: PLC0415 (Delta)
+
+    versions = PublishedLists(Store(_settings(None, store).store).root).history()
+    if as_json:
+        rows = [asdict(version) for version in versions]
+        sys.stdout.write(json.dumps(rows, indent=2, default=str) + "\n")
+    else:
+        terminal.show_history(versions)
+
+
+@app.command()
+def rollback(
+    *,
+    to: Annotated[
+        str | None, typer.Option(help="Number of a version; unset: the last other lists.")
+    ] = None,
+    store: StoreOption = None,
+) -> None:
+    """Let readers see an earlier version again, as a new one, until the lists change."""
+    from lastfm_assets.recommendations.published import PublishedLists  # noqa: PLC0415 (Delta)
+    from lastfm_assets.recommendations.serve import serve  # noqa: PLC0415 (DuckDB)
+
+    settings = _settings(None, store)
+    opened = Store(settings.store)
+    version = PublishedLists(opened.root).rollback(None if to is None else _number("--to", to))
+    terminal.note(f"readers see version {version.restored} again, as version {version.number}")
+    serving = serve(opened, settings.publish_url)
+    if serving is not None:
+        terminal.note(f"so do those of {serving.database}")
 
 
 def _cutoffs(text: str) -> list[int]:

@@ -3,11 +3,11 @@
 import dagster as dg
 
 from lastfm_assets.automation.console import one_line_logger
-from lastfm_assets.automation.jobs import daily_refresh, refresh_job, tune_job
-from lastfm_assets.automation.resources import StoreIOManager
+from lastfm_assets.automation.jobs import refresh_job, tune_job
+from lastfm_assets.automation.resources import resources_of
+from lastfm_assets.automation.unattended import daily_refresh, source_changed
 from lastfm_assets.evaluation import assets as evaluation_assets
 from lastfm_assets.evaluation import checks as evaluation_checks
-from lastfm_assets.io import Store
 from lastfm_assets.listening import assets as listening_assets
 from lastfm_assets.listening import checks as listening_checks
 from lastfm_assets.models import assets as model_assets
@@ -19,7 +19,6 @@ from lastfm_assets.tuning import assets as tuning_assets
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """The whole graph over one source and one store."""
-    store = Store(settings.store)
     return dg.Definitions(
         assets=dg.load_assets_from_modules(
             [
@@ -35,7 +34,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         ),
         jobs=[refresh_job, tune_job],
         schedules=[daily_refresh],
-        resources={"settings": settings, "store": store, "io_manager": StoreIOManager(store)},
+        sensors=[source_changed],
+        resources=resources_of(settings),
         executor=dg.in_process_executor,
         loggers={"console": one_line_logger},
     )

@@ -4,49 +4,33 @@ Every stored file carries a stamp (format, source), is written under another nam
 when whole, and is read without running code.
 """
 
-import io
-import json
 import os
 import uuid
 import zipfile
 import zlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 import fsspec
-import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
-import scipy.sparse as sps
 from pydantic import ValidationError
 from upath import UPath
 
 from lastfm_assets.errors import BadInputError, StoreError
-from lastfm_assets.evaluation.gate import Champion
-from lastfm_assets.evaluation.leaderboard import Evaluation
-from lastfm_assets.listening.matrix import ListeningMatrix
-from lastfm_assets.listening.weighting import Weighting
-from lastfm_assets.models import trained
-from lastfm_assets.models.trained import TrainedModel
+from lastfm_assets.formats import SUFFIX, Header, Stored, decode, encode, header_of, version_of
+from lastfm_assets.provenance import Origin
 from lastfm_assets.sources.hetrec import one_line
 
 Key = Sequence[str]
 """An asset's key: `("recommendations", "top_artists")`."""
-Stored = TypeVar("Stored", pd.DataFrame, ListeningMatrix, TrainedModel, Evaluation, Champion)
+_Read = TypeVar("_Read")
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Layout of the store; a file of a newer one is refused."""
-_STAMP: Final = "lastfm_assets"
-_SUFFIX: Final[dict[type, str]] = {
-    pd.DataFrame: ".parquet",
-    Evaluation: ".parquet",
-    ListeningMatrix: ".npz",
-    TrainedModel: ".npz",
-    Champion: ".json",
-}
+_READABLE: Final = (1, FORMAT)
+"""Layouts that can be read: the first says only what source a file was made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +39,10 @@ class Stamp:
 
     source: str
     """Name of the source it was made from, see `sources.files.Source`."""
+    version: str = ""
+    """Hash of the value itself, see `formats.version_of`."""
+    origin: Origin = field(default_factory=Origin)
+    """What determined it; equal ones need not be made again."""
     format: int = FORMAT
 
 
@@ -66,25 +54,38 @@ class Store:
 
     def path(self, key: Key, kind: type) -> UPath:
         """Where a value of that type lies."""
-        return self.root.joinpath(*key[:-1], key[-1] + _SUFFIX[kind])
+        return self.root.joinpath(*key[:-1], key[-1] + SUFFIX[kind])
 
     def has(self, key: Key, kind: type) -> bool:
         """Whether there is such a value."""
         return self.path(key, kind).exists()
 
-    def write(self, key: Key, value: Stored, *, source: str) -> UPath:
+    def write(
+        self, key: Key, value: Stored, *, source: str, origin: Origin | None = None
+    ) -> tuple[UPath, Stamp]:
         """Replaces a value in one step: a reader sees the old one or the new one.
+
+        Args:
+            key: of the asset.
+            value: what to keep.
+            source: name of the source that it was made from.
+            origin: what determined it, where it is to be known again.
+
+        Returns:
+            Where it lies, and what its file says of it.
 
         Raises:
             StoreError: the store cannot be written to.
+            TypeError: the store does not keep such values.
         """
+        stamp = Stamp(source, version_of(value), origin or Origin())
         path = self.path(key, type(value))
-        content = _encode(value, Stamp(source))
+        content = encode(value, {"stamp": asdict(stamp)})
         try:
             _replace(path, content)
         except OSError as problem:
             raise StoreError(f"{path}: cannot be written ({problem.strerror or problem})") from None
-        return path
+        return path, stamp
 
     def read(self, key: Key, kind: type[Stored]) -> Stored:
         """Reads a value.
@@ -96,13 +97,30 @@ class Store:
 
     def source_of(self, key: Key, kind: type[Stored]) -> str:
         """Name of the source that a value was made from; errors as in `read`."""
-        return self.read_with_stamp(key, kind)[1].source
+        return self.stamp(key, kind).source
+
+    def stamp(self, key: Key, kind: type) -> Stamp:
+        """What a value's file says of it, without reading the value; errors as in `read`."""
+
+        def look(path: UPath) -> Stamp:
+            with path.open("rb") as file:
+                return _stamp(header_of(file, kind))
+
+        return self._tried(key, kind, look)
 
     def read_with_stamp(self, key: Key, kind: type[Stored]) -> tuple[Stored, Stamp]:
         """Reads a value and what its file says of itself; errors as in `read`."""
+
+        def read(path: UPath) -> tuple[Stored, Stamp]:
+            value, header = decode(path.read_bytes(), kind)
+            return value, _stamp(header)
+
+        return self._tried(key, kind, read)
+
+    def _tried(self, key: Key, kind: type, read: Callable[[UPath], _Read]) -> _Read:
         path = self.path(key, kind)
         try:
-            return _decode(path.read_bytes(), kind)
+            return read(path)
         except FileNotFoundError:
             raise StoreError(
                 f"{'/'.join(key)} is not in the store {self.root}; run `lastfm-assets refresh`"
@@ -123,6 +141,13 @@ class Store:
             raise StoreError(
                 f"{path}: cannot be read ({one_line(problem)}); run `lastfm-assets refresh`"
             ) from problem
+
+
+def _stamp(header: Header) -> Stamp:
+    said: dict[str, Any] = header["stamp"]
+    if said["format"] not in _READABLE:
+        raise StoreError(f"its format is {said['format']}, this version reads {FORMAT}")
+    return Stamp(**{**said, "origin": Origin(**said.get("origin", {}))})
 
 
 def _open(location: str) -> UPath:
@@ -160,94 +185,3 @@ def _replace(path: UPath, content: bytes) -> None:
         os.fsync(folder)  # the new name itself must survive a power cut
     finally:
         os.close(folder)
-
-
-def _encode(value: Any, stamp: Stamp) -> bytes:
-    said = {"stamp": asdict(stamp)}
-    if isinstance(value, Evaluation):
-        said["evaluation"] = {
-            "model": value.model,
-            "parameters": value.parameters,
-            "seed": value.seed,
-            "fingerprint": value.fingerprint,
-            "beyond_accuracy": value.beyond_accuracy,
-        }
-        return _to_parquet(value.per_user, said)
-    if isinstance(value, pd.DataFrame):
-        return _to_parquet(value, said)
-    if isinstance(value, ListeningMatrix):
-        return _matrix_to_bytes(value, said)
-    if isinstance(value, TrainedModel):
-        return trained.to_bytes(value, said)
-    if isinstance(value, Champion):
-        return json.dumps({**said, "champion": value.model_dump()}, indent=2).encode()
-    raise TypeError(f"the store does not keep values of type {type(value).__name__}")
-
-
-def _decode(content: bytes, kind: type[Stored]) -> tuple[Stored, Stamp]:
-    value: Any
-    if kind in (pd.DataFrame, Evaluation):
-        value, said = _from_parquet(content)
-        if kind is Evaluation:
-            value = Evaluation(per_user=value, **said["evaluation"])
-    elif kind is ListeningMatrix:
-        value, said = _matrix_from_bytes(content)
-    elif kind is TrainedModel:
-        value, said = trained.from_bytes(content)
-    else:
-        said = json.loads(content)
-        value = Champion.model_validate(said["champion"])
-    stamp = Stamp(**said["stamp"])
-    if stamp.format != FORMAT:
-        raise StoreError(f"its format is {stamp.format}, this version reads {FORMAT}")
-    return cast("Stored", value), stamp
-
-
-def _to_parquet(table: pd.DataFrame, said: dict[str, Any]) -> bytes:
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
-    metadata = {**(arrow.schema.metadata or {}), _STAMP: json.dumps(said)}
-    buffer = io.BytesIO()
-    pq.write_table(arrow.replace_schema_metadata(metadata), buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def _from_parquet(content: bytes) -> tuple[pd.DataFrame, dict[str, Any]]:
-    # read_table leaves the bytes to a thread of Arrow's; where that lets go of them last, it asks
-    # for an interpreter which by then may be ending, and a short process aborts after its work
-    arrow = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
-    said = json.loads((arrow.schema.metadata or {})[_STAMP.encode()])
-    return arrow.to_pandas(use_threads=False), said
-
-
-def _matrix_to_bytes(matrix: ListeningMatrix, said: dict[str, Any]) -> bytes:
-    said = {**said, "weighting": asdict(matrix.weighting), "shape": list(matrix.plays.shape)}
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        allow_pickle=False,
-        header=np.frombuffer(json.dumps(said).encode(), dtype=np.uint8),
-        data=matrix.plays.data,
-        indices=matrix.plays.indices,
-        indptr=matrix.plays.indptr,
-        user_ids=matrix.user_ids,
-        artist_ids=matrix.artist_ids,
-        weights=matrix.weights,
-    )
-    return buffer.getvalue()
-
-
-def _matrix_from_bytes(content: bytes) -> tuple[ListeningMatrix, dict[str, Any]]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    said = json.loads(arrays["header"].tobytes())
-    plays = sps.csr_array(
-        (arrays["data"], arrays["indices"], arrays["indptr"]), shape=tuple(said["shape"])
-    )
-    matrix = ListeningMatrix(
-        plays,
-        arrays["user_ids"],
-        arrays["artist_ids"],
-        Weighting(**said["weighting"]),
-        arrays["weights"],
-    )
-    return matrix, said

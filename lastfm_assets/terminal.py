@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -13,6 +14,8 @@ from lastfm_assets.evaluation.gate import Champion
 from lastfm_assets.evaluation.leaderboard import CEILING, JUDGED
 from lastfm_assets.evaluation.metrics import AUC, METRICS
 from lastfm_assets.io import Store
+from lastfm_assets.recommendations.published import PublishedLists
+from lastfm_assets.recommendations.versions import Version
 from lastfm_assets.settings import Settings
 from lastfm_assets.tuning.trials import Search
 from lastfm_assets.vocabulary import Columns
@@ -114,11 +117,11 @@ def show_comparison(pairs: pd.DataFrame, ranked: list[str], metric: str) -> None
 def show_summary(settings: Settings) -> None:
     """The leaderboard, one user's ten artists and where the tables lie."""
     store = Store(settings.store)
-    if not store.has(("recommendations", "published"), pd.DataFrame):
+    if not store.has(("evaluation", "champion"), Champion):
         return
     board = store.read(("evaluation", "leaderboard"), pd.DataFrame)
     champion = store.read(("evaluation", "champion"), Champion)
-    lists, stamp = store.read_with_stamp(("recommendations", "published"), pd.DataFrame)
+    lists, version = PublishedLists(store.root).current()
     columns = [
         "model",
         "precision@10",
@@ -152,8 +155,25 @@ def show_summary(settings: Settings) -> None:
     _say(f"\nUser {user}'s ten, one of {users:,}")
     one = lists[lists[Columns.USER] == user]
     show_table(one[[Columns.RANK, Columns.ARTIST, Columns.NAME, Columns.SCORE, Columns.BECAUSE]])
-    _say(f"Tables: {store.root} (start with recommendations/published.parquet)")
-    note_source(stamp.source)
+    _say(f"Tables: {store.root} (read recommendations/published, a Delta table)")
+    note_source(version.source)
+
+
+def show_history(versions: Sequence[Version]) -> None:
+    """The published versions, the newest first; the first is what readers see."""
+    columns = ["version", "published", "model", "precision@10", "users", "source", "what"]
+    shown = _table(columns, numbers=["version", "precision@10", "users"])
+    for version in versions:
+        shown.add_row(
+            str(version.number),
+            f"{version.published_at:%Y-%m-%d %H:%M} UTC",
+            version.model,
+            _cell(version.precision),
+            f"{version.users:,}",
+            _plain(version.source),
+            version.in_words,
+        )
+    _print(shown)
 
 
 def show_search(search: Search, budget: int) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 from lastfm_assets.sources.resolve import sample_folder
 
 PLAYS = "user_artists.dat"
+PUBLISHED = "recommendations/published/"
 READER_FILES = (
     "evaluation/champion.json",
-    "recommendations/published.parquet",
+    "recommendations/serving.duckdb",
     "recommendations/serving_model.npz",
     "recommendations/similar_artists.parquet",
     "recommendations/top_artists.parquet",
@@ -84,7 +85,8 @@ def snapshot(folder: Path) -> Snapshot:
 def reader_files(store: Path) -> Snapshot:
     """The part of a store that readers depend on."""
     every = snapshot(store)
-    return {name: every[name] for name in READER_FILES}
+    table = [name for name in every if name.startswith(PUBLISHED)]
+    return {name: every[name] for name in (*READER_FILES, *table)}
 
 
 def almost_the_sample(folder: Path) -> Path:

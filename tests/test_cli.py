@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from deltalake import DeltaTable
 from held_out_world import Cut, cut_sample
 from pipeline_world import Command, Ran, Refreshed, snapshot
 
@@ -20,6 +21,7 @@ from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
 from lastfm_assets.models.trained import MODELS, TrainedModel, train
 from lastfm_assets.recommendations.lists import top_artists_of_listener
+from lastfm_assets.recommendations.published import PublishedLists
 
 WARNING = "WARNING: made from the bundled, invented sample, not from real listening data."
 SHOWN = ["rank", "artist_id", "artist_name", "score", "because"]
@@ -57,7 +59,7 @@ def stored(refreshed: Refreshed) -> Store:
 
 @pytest.fixture
 def published(stored: Store) -> pd.DataFrame:
-    return stored.read(("recommendations", "published"), pd.DataFrame)
+    return PublishedLists(stored.root).current()[0]
 
 
 class TestRefresh:
@@ -78,9 +80,9 @@ class TestRefresh:
     def test_warns_loudly_that_it_was_the_sample(self, refreshed: Refreshed) -> None:
         assert refreshed.ran.last_line.startswith(WARNING)
 
-    def test_names_the_file_to_start_with(self, refreshed: Refreshed) -> None:
-        (named,) = re.findall(r"start with (\S+)\)", refreshed.ran.out)
-        assert len(pd.read_parquet(refreshed.store / named)) == 3000
+    def test_names_the_table_to_read(self, refreshed: Refreshed, published: pd.DataFrame) -> None:
+        (named,) = re.findall(r"read (\S+), a Delta table", refreshed.ran.out)
+        assert DeltaTable(refreshed.store / named).to_pyarrow_table().num_rows == len(published)
 
     def test_remembers_the_run_for_the_web_ui(self, refreshed: Refreshed) -> None:
         assert (refreshed.home / "dagster.yaml").exists()

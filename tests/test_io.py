@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,11 +26,14 @@ from lastfm_assets import io as store_io
 from lastfm_assets.errors import BadInputError, StoreError
 from lastfm_assets.evaluation.gate import Champion
 from lastfm_assets.evaluation.leaderboard import Evaluation
+from lastfm_assets.formats import version_of
+from lastfm_assets.insight.report import Report
 from lastfm_assets.io import FORMAT, Stamp, Store
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
 from lastfm_assets.listening.weighting import Weighting
 from lastfm_assets.models.trained import MODELS, TrainedModel, train
+from lastfm_assets.provenance import Origin
 
 KEY = ("some", "where")
 TABLE = pd.DataFrame(
@@ -96,6 +100,7 @@ VALUES: dict[type, Callable[[], Any]] = {
     TrainedModel: trained,
     Evaluation: evaluation,
     Champion: lambda: CHAMPION,
+    Report: lambda: Report("<!doctype html><html><head><title>a &amp; b</title></head></html>"),
 }
 KINDS = list(VALUES)
 
@@ -106,6 +111,8 @@ def same(one: Any, other: Any) -> bool:
         pd.testing.assert_frame_equal(one, other, check_exact=True)
         return True
     if isinstance(one, BaseModel):
+        return bool(one == other)
+    if isinstance(one, Report):
         return bool(one == other)
     if isinstance(one, Evaluation):
         rest = ("model", "parameters", "seed", "fingerprint")
@@ -142,11 +149,12 @@ class TestAValue:
     @pytest.mark.parametrize("kind", KINDS)
     def test_comes_back_as_it_went_in(self, store: Store, kind: type) -> None:
         value = VALUES[kind]()
-        path = store.write(KEY, value, source="custom")
+        path = store.write(KEY, value, source="custom")[0]
         found, stamp = store.read_with_stamp(KEY, kind)
         assert type(found) is kind
         assert same(value, found)
-        assert stamp == Stamp("custom", FORMAT)
+        assert stamp == Stamp("custom", version_of(value))
+        assert stamp == store.stamp(KEY, kind)
         assert path == store.path(KEY, kind)
         assert same(value, store.read(KEY, kind))
         assert store.source_of(KEY, kind) == "custom"
@@ -165,9 +173,9 @@ class TestAValue:
     @pytest.mark.parametrize("kind", KINDS)
     def test_gives_the_same_bytes_each_time(self, local: Store, kind: type) -> None:
         value = VALUES[kind]()
-        first = local.write(KEY, value, source="custom").read_bytes()
+        first = local.write(KEY, value, source="custom")[0].read_bytes()
         time.sleep(0.01)
-        assert local.write(KEY, value, source="custom").read_bytes() == first
+        assert local.write(KEY, value, source="custom")[0].read_bytes() == first
 
     def test_takes_the_place_of_the_one_before(self, store: Store) -> None:
         store.write(KEY, TABLE, source="sample")
@@ -194,7 +202,12 @@ class TestAValue:
     def test_lies_under_its_key(self, local: Store) -> None:
         local.write(("evaluation", "champion"), CHAMPION, source="custom")
         text = (Path(str(local.root)) / "evaluation" / "champion.json").read_text()
-        assert json.loads(text)["stamp"] == {"source": "custom", "format": FORMAT}
+        assert json.loads(text)["stamp"] == {
+            "source": "custom",
+            "version": version_of(CHAMPION),
+            "origin": {"code": "", "parameters": {}, "inputs": {}},
+            "format": FORMAT,
+        }
 
 
 def flipped(content: bytes, place: int) -> bytes:
@@ -211,7 +224,7 @@ DAMAGES = {
 
 
 def write_damaged(store: Store, kind: type, damage: Callable[[bytes], bytes]) -> None:
-    path = store.write(KEY, VALUES[kind](), source="custom")
+    path = store.write(KEY, VALUES[kind](), source="custom")[0]
     path.write_bytes(damage(path.read_bytes()))
 
 
@@ -235,7 +248,7 @@ class TestADamagedFile:
     def test_with_a_flipped_byte_never_ends_in_another_error(
         self, local: Store, kind: type
     ) -> None:
-        path = local.write(KEY, VALUES[kind](), source="custom")
+        path = local.write(KEY, VALUES[kind](), source="custom")[0]
         whole = path.read_bytes()
         refused = []
         for place in range(0, len(whole), 11):
@@ -251,7 +264,7 @@ class TestADamagedFile:
     def test_with_a_flipped_byte_never_gives_another_value(self, local: Store, kind: type) -> None:
         """The archive has a checksum; some of its own fields, such as dates, mean nothing."""
         value = VALUES[kind]()
-        path = local.write(KEY, value, source="custom")
+        path = local.write(KEY, value, source="custom")[0]
         whole = path.read_bytes()
         for place in range(5, len(whole), 11):
             path.write_bytes(flipped(whole, place))
@@ -275,7 +288,7 @@ class TestADamagedFile:
     def test_that_holds_another_kind_is_refused(
         self, local: Store, kind: type, other: type
     ) -> None:
-        content = local.write(("an", "other"), VALUES[other](), source="custom").read_bytes()
+        content = local.write(("an", "other"), VALUES[other](), source="custom")[0].read_bytes()
         path = local.path(KEY, kind)
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
@@ -300,7 +313,7 @@ class TestADamagedFile:
     def test_of_a_champion_that_is_none_is_refused(
         self, local: Store, change: dict[str, Any]
     ) -> None:
-        path = local.write(KEY, CHAMPION, source="custom")
+        path = local.write(KEY, CHAMPION, source="custom")[0]
         record = json.loads(path.read_text())
         record["champion"] |= change
         path.write_text(json.dumps(record))
@@ -308,19 +321,28 @@ class TestADamagedFile:
 
 
 class TestTheFormat:
+    def test_of_the_first_version_is_read_and_says_nothing_of_its_origin(
+        self, local: Store
+    ) -> None:
+        path = local.write(KEY, CHAMPION, source="custom", origin=Origin(code="abc"))[0]
+        record = json.loads(path.read_text())
+        record["stamp"] = {"source": "custom", "format": 1}
+        path.write_text(json.dumps(record))
+        assert local.read_with_stamp(KEY, Champion) == (CHAMPION, Stamp("custom", format=1))
+
     @pytest.mark.parametrize("kind", KINDS)
     def test_of_a_later_version_is_refused(
         self, store: Store, kind: type, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         real = store_io.Stamp
         with monkeypatch.context() as later:
-            later.setattr(store_io, "Stamp", lambda source: real(source, FORMAT + 1))
+            later.setattr(store_io, "Stamp", lambda *said: real(*said, FORMAT + 1))
             store.write(KEY, VALUES[kind](), source="custom")
         with pytest.raises(StoreError, match=rf"its format is {FORMAT + 1}, this version reads"):
             store.read(KEY, kind)
 
     def test_of_a_stamp_with_unknown_fields_is_refused(self, local: Store) -> None:
-        path = local.write(KEY, CHAMPION, source="custom")
+        path = local.write(KEY, CHAMPION, source="custom")[0]
         record = json.loads(path.read_text())
         record["stamp"]["owner"] = "x"
         path.write_text(json.dumps(record))
@@ -341,7 +363,7 @@ class TestCodeInAFile:
     def test_is_never_run(
         self, local: Store, kind: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        path = local.write(KEY, VALUES[kind](), source="custom")
+        path = local.write(KEY, VALUES[kind](), source="custom")[0]
         with np.load(io.BytesIO(path.read_bytes())) as archive:
             arrays = {name: archive[name] for name in archive.files}
         monkeypatch.setattr(Trap, "path", str(tmp_path / "executed"))
@@ -360,7 +382,7 @@ class TestAWriteThatFails:
     def test_leaves_the_value_before_and_no_leftover(
         self, local: Store, kind: type, where: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        path = local.write(KEY, VALUES[kind](), source="custom")
+        path = local.write(KEY, VALUES[kind](), source="custom")[0]
         before = path.read_bytes()
 
         def fails(*_: Any, **__: Any) -> None:
@@ -376,7 +398,7 @@ class TestAWriteThatFails:
     def test_by_an_interrupt_leaves_no_leftover(
         self, local: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        path = local.write(KEY, CHAMPION, source="custom")
+        path = local.write(KEY, CHAMPION, source="custom")[0]
 
         def interrupted(_: int) -> None:
             raise KeyboardInterrupt
@@ -473,7 +495,7 @@ class TestALocation:
     def test_may_be_a_file_url(self, tmp_path: Path) -> None:
         """It is written as a folder is, in one step."""
         store = Store(f"file://{tmp_path}/store")
-        assert isinstance(store.write(KEY, CHAMPION, source="custom"), Path)
+        assert isinstance(store.write(KEY, CHAMPION, source="custom")[0], Path)
         assert same(Store(str(tmp_path / "store")).read(KEY, Champion), CHAMPION)
 
     def test_of_an_unknown_protocol_is_refused(self) -> None:
@@ -504,3 +526,29 @@ def test_tables_are_read_in_the_calling_thread(
     table = pd.DataFrame({"user_id": [1, 2]})
     store.write(("raw", "x"), table, source="custom")
     pd.testing.assert_frame_equal(store.read(("raw", "x"), pd.DataFrame), table)
+
+
+class TestAVersion:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_is_that_of_the_value_whatever_its_file_says(self, local: Store, kind: type) -> None:
+        first = local.write(KEY, VALUES[kind](), source="custom")[1]
+        origin = Origin("code", {"factors": 8}, {"listening/split": "1"})
+        second = local.write(KEY, VALUES[kind](), source="sample", origin=origin)[1]
+        assert first.version == second.version == version_of(local.read(KEY, kind))
+        assert local.stamp(KEY, kind) == Stamp("sample", first.version, origin)
+
+    def test_changes_with_a_figure_a_name_an_order_and_a_type(self) -> None:
+        table = pd.DataFrame({"a": [1, 2], "b": [0.5, np.nan]})
+        others = [
+            table.assign(b=[0.5, 0.25]),
+            table.rename(columns={"a": "c"}),
+            table[["b", "a"]],
+            table.iloc[::-1].reset_index(drop=True),
+            table.astype({"a": "int32"}),
+            table.head(1),
+        ]
+        assert len({version_of(one) for one in [table, table.copy(), *others]}) == 7
+
+    def test_of_an_evaluation_changes_with_which_model_it_is_of(self) -> None:
+        other = replace(evaluation(), fingerprint="0" * 64)
+        assert version_of(other) != version_of(evaluation())

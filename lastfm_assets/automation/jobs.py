@@ -1,4 +1,4 @@
-"""The daily refresh: the whole chain with every check, and when it runs; and tuning, on demand."""
+"""The refresh, the whole chain with every check; and tuning, on demand."""
 
 from typing import Final
 
@@ -18,12 +18,4 @@ tune_job = dg.define_asset_job(
     "tune",
     selection=dg.AssetSelection.groups(TUNING),
     description="The search for every model's parameters, on the split of the last refresh.",
-)
-
-daily_refresh = dg.ScheduleDefinition(
-    name="daily_refresh",
-    job=refresh_job,
-    cron_schedule="30 3 * * *",
-    execution_timezone="Europe/Berlin",
-    description="Every night at 03:30, Berlin time. Never falls back to the bundled sample.",
 )

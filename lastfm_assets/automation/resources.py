@@ -1,47 +1,132 @@
-"""The store as Dagster's IO manager."""
+"""The store as Dagster's IO manager, and settings as resources, one by one."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import dagster as dg
 
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.io import Store
+from lastfm_assets.provenance import Origin
+from lastfm_assets.settings import Settings
 
 SOURCE: Final = "lastfm_assets/source"
 """Output metadata by which a raw table says what source it came from."""
+SIGNATURE: Final = "lastfm_assets/signature"
+"""Output metadata by which a raw table says what its source looked like."""
+
+
+def determining(settings: Settings) -> dict[str, Any]:
+    """The settings on which values depend, by the name under which assets ask for them.
+
+    What an asset does not ask for, it cannot depend on.
+    """
+    return {
+        "seed": settings.seed,
+        "min_precision": settings.min_precision,
+        "pinned": settings.champion,
+        "ui_url": settings.ui_url,
+    }
+
+
+def resources_of(settings: Settings) -> dict[str, Any]:
+    """What assets may ask for by name: the store, its IO manager, and each setting by itself."""
+    store = Store(settings.store)
+    return {
+        **determining(settings),
+        "settings": settings,
+        "source": settings.source,
+        "processes": settings.processes,
+        "publish_url": settings.publish_url,
+        "store": store,
+        "io_manager": StoreIOManager(store, determining(settings)),
+    }
+
+
+def parameters_of(
+    asset: dg.AssetKey,
+    *,
+    config: Any,
+    several: bool,
+    required: set[str],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What determines an asset's value beside its inputs and its code.
+
+    Args:
+        asset: whose.
+        config: of the step that makes it, defaults filled in.
+        several: whether the step makes several assets, each with a section of its own in `config`.
+        required: names of the resources that the step asks for.
+        settings: see `determining`.
+
+    Returns:
+        JSON values by name.
+    """
+    own = config.get(asset.path[-1], {}) if several and config else config
+    return dict(own or {}) | {name: value for name, value in settings.items() if name in required}
 
 
 class StoreIOManager(dg.IOManager):
-    """Keeps every asset's value in the store, under its key.
+    """Keeps every asset's value in the store, under its key, with all that determined it.
 
     The source that a raw table came from is handed on: a value made from stored ones is stamped
-    with theirs, so that whatever was made from the sample says so.
+    with theirs, so that whatever was made from the sample says so. So is the version of each, so
+    that a later run knows whether the value would come out the same.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, settings: Mapping[str, Any]) -> None:
         self.store = store
+        self._settings = settings
         self._sources: dict[tuple[str, str], set[str]] = {}
+        self._inputs: dict[tuple[str, str], dict[str, str]] = {}
 
     @fails_clearly
     def load_input(self, context: dg.InputContext) -> Any:
         """Reads an upstream value as the type that the consumer asks for."""
         kind = context.dagster_type.typing_type
         value, stamp = self.store.read_with_stamp(context.asset_key.path, kind)
-        self._seen(context).add(stamp.source)
+        step = _step(context)
+        self._sources.setdefault(step, set()).add(stamp.source)
+        self._inputs.setdefault(step, {})[context.asset_key.to_user_string()] = stamp.version
         return value
 
     @fails_clearly
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Replaces the stored value in one step."""
-        said = (context.output_metadata or {}).get(SOURCE)
-        sources = self._seen(context)
-        if isinstance(said, dg.TextMetadataValue):
-            sources = {str(said.text)}
+        said = context.output_metadata or {}
+        step = _step(context)
+        sources, inputs = self._sources.get(step, set()), self._inputs.get(step, {})
+        if SOURCE in said:
+            sources, inputs = {_text(said[SOURCE])}, {"the source": _text(said[SIGNATURE])}
         source = "+".join(sorted(sources)) or "unknown"
-        path = self.store.write(context.asset_key.path, obj, source=source)
+        origin = Origin(_code(context), self._parameters(context), inputs)
+        path, stamp = self.store.write(context.asset_key.path, obj, source=source, origin=origin)
+        context.step_context.set_data_version(context.asset_key, dg.DataVersion(stamp.version))
         context.add_output_metadata({"stored_at": str(path), "source": source})
 
-    def _seen(self, context: dg.InputContext | dg.OutputContext) -> set[str]:
-        """The sources that one step of one run has read from."""
+    def _parameters(self, context: dg.OutputContext) -> dict[str, Any]:
         step = context.step_context
-        return self._sources.setdefault((step.run_id, step.step.key), set())
+        made = step.job_def.asset_layer.get_assets_def_for_node(step.node_handle)
+        return parameters_of(
+            context.asset_key,
+            config=step.op_config,
+            several=made is not None and len(made.node_def.output_defs) > 1,
+            required=set(step.op_def.required_resource_keys),
+            settings=self._settings,
+        )
+
+
+def _step(context: dg.InputContext | dg.OutputContext) -> tuple[str, str]:
+    """One step of one run."""
+    step = context.step_context
+    return step.run_id, step.step.key
+
+
+def _code(context: dg.OutputContext) -> str:
+    layer = context.step_context.job_def.asset_layer
+    return str(layer.get(context.asset_key).code_version or "")
+
+
+def _text(value: Any) -> str:
+    return str(value.value if isinstance(value, dg.MetadataValue) else value)

@@ -42,7 +42,6 @@ from lastfm_assets.listening.split import pairs_of
 from lastfm_assets.models.assets import SIDE
 from lastfm_assets.models.trained import MODELS, TrainedModel, model_named, train
 from lastfm_assets.provenance import code_version
-from lastfm_assets.settings import Settings
 from lastfm_assets.vocabulary import Columns
 
 LEADERBOARD = key("evaluation", "leaderboard")
@@ -130,13 +129,13 @@ _EVALUATIONS = {
 )
 @fails_clearly
 def comparison(
-    settings: dg.ResourceParam[Settings], **evaluations: Evaluation
+    seed: dg.ResourceParam[int], **evaluations: Evaluation
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Every pair of models on the same held-out users, and which of the two beats the other."""
     tables = [
-        compare(
-            held_out_figures([evaluations[name] for name in MODELS], metric), seed=settings.seed
-        ).assign(metric=metric)
+        compare(held_out_figures([evaluations[name] for name in MODELS], metric), seed=seed).assign(
+            metric=metric
+        )
         for metric in COMPARED_METRICS
     ]
     table = pd.concat(tables, ignore_index=True)
@@ -155,12 +154,12 @@ def comparison(
 )
 @fails_clearly
 def segments_table(
-    matrix: ListeningMatrix, settings: dg.ResourceParam[Settings], **evaluations: Evaluation
+    matrix: ListeningMatrix, seed: dg.ResourceParam[int], **evaluations: Evaluation
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """For whom each model works: users of few and many plays, of niche and of popular taste."""
     labels = segments(matrix)
     tables = [
-        segment_table(evaluations[name].part("held_out"), labels, seed=settings.seed).assign(
+        segment_table(evaluations[name].part("held_out"), labels, seed=seed).assign(
             **{Columns.MODEL: name}
         )
         for name in MODELS
@@ -182,11 +181,11 @@ def segments_table(
 )
 @fails_clearly
 def leaderboard_table(
-    split_pairs: pd.DataFrame, settings: dg.ResourceParam[Settings], **evaluations: Evaluation
+    split_pairs: pd.DataFrame, seed: dg.ResourceParam[int], **evaluations: Evaluation
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """All models on one table, best on validation first, with 95% intervals on held out."""
     sizes = pairs_of(split_pairs, "held_out").groupby(Columns.USER).size()
-    table = leaderboard([evaluations[name] for name in MODELS], sizes, seed=settings.seed)
+    table = leaderboard([evaluations[name] for name in MODELS], sizes, seed=seed)
     figures = {
         f"{row[Columns.MODEL]}_{metric}": float(row[metric])
         for _, row in table.iterrows()
@@ -226,19 +225,20 @@ def champion(
     split_pairs: pd.DataFrame,
     interactions: pd.DataFrame,
     *,
-    settings: dg.ResourceParam[Settings],
+    seed: dg.ResourceParam[int],
+    min_precision: dg.ResourceParam[float | None],
+    pinned: dg.ResourceParam[str | None],
     store: dg.ResourceParam[Store],
     **others: Any,
 ) -> dg.MaterializeResult[Champion]:
     """The model that serves: best on validation, not worse than the last one, past the gate."""
     source = store.source_of(LEADERBOARD.path, pd.DataFrame)
-    min_precision = min_precision_for(source, settings.min_precision)
     side = SideTables(**{table: others[table] for table in SIDE})
     evaluations = {name: others[name] for name in MODELS}
 
     def judged_again(name: str, config: BaseModel) -> Evaluation:
         context.log.info(f"{name} serves with other parameters: it is fitted and judged again")
-        model = train(name, judged_on, config, side=side, seed=settings.seed)
+        model = train(name, judged_on, config, side=side, seed=seed)
         return Evaluation.of(model, evaluate_parts(model, judged_on, split_pairs, side))
 
     every_pair = ListeningMatrix.from_pairs(interactions, judged_on.artist_ids)
@@ -249,13 +249,13 @@ def champion(
             board,
             evaluations,
             serving=_serving(last, evaluations, judged_again),
-            pinned=settings.champion,
-            seed=settings.seed,
+            pinned=pinned,
+            seed=seed,
         ),
         data=judged_on.fingerprint,
         side=side.fingerprint,
         pairs=every_pair.fingerprint,
-        min_precision=min_precision,
+        min_precision=min_precision_for(source, min_precision),
     )
     chosen = with_its_reason(chosen, last)
     context.log.info(f"champion: {chosen.model}, {chosen.because}")

@@ -20,7 +20,6 @@ from lastfm_assets.evaluation.rules import COMPARISON_RULES, EVALUATION_RULES, S
 from lastfm_assets.findings import Finding
 from lastfm_assets.io import Store
 from lastfm_assets.models.trained import MODELS
-from lastfm_assets.settings import Settings
 from lastfm_assets.vocabulary import Columns
 
 _LEADERBOARD = key("evaluation", "leaderboard")
@@ -67,17 +66,16 @@ segment_checks = rules_as_checks(key("evaluation", "segments"), SEGMENT_RULES, k
 def gate_checks(
     context: dg.AssetCheckExecutionContext,
     board: pd.DataFrame,
-    settings: dg.ResourceParam[Settings],
+    min_precision: dg.ResourceParam[float | None],
+    pinned: dg.ResourceParam[str | None],
     store: dg.ResourceParam[Store],
 ) -> Iterator[dg.AssetCheckResult]:
     """Holds the held-out figures of whoever is up for serving against both thresholds."""
-    candidate = candidate_row(board, settings.champion)
+    candidate = candidate_row(board, pinned)
     source = store.source_of(_LEADERBOARD.path, pd.DataFrame)
     precision = float(candidate[JUDGED])
     verdicts = {
-        PRECISION_CHECK: precision_verdict(
-            precision, min_precision_for(source, settings.min_precision)
-        ),
+        PRECISION_CHECK: precision_verdict(precision, min_precision_for(source, min_precision)),
         POPULARITY_CHECK: popularity_verdict(precision, popularity_precision(board)),
     }
     for name, verdict in verdicts.items():  # yielded: Dagster stores a returned tuple as a value

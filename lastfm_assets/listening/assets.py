@@ -13,19 +13,20 @@ from lastfm_assets.automation.metadata import (
     log_progress,
     table_metadata,
 )
-from lastfm_assets.automation.resources import SOURCE
+from lastfm_assets.automation.resources import SIGNATURE, SOURCE
 from lastfm_assets.errors import SourceUnavailableError
 from lastfm_assets.io import Store
 from lastfm_assets.listening.clean import MERGED, RawTables, clean, refused_share
 from lastfm_assets.listening.matrix import ListeningMatrix
-from lastfm_assets.listening.parse import content_hash, empty, parse
+from lastfm_assets.listening.parse import empty, parse
 from lastfm_assets.listening.side import without_pairs
 from lastfm_assets.listening.split import pairs_of, split
 from lastfm_assets.listening.tables import RAW_TABLES
 from lastfm_assets.listening.weighting import Scheme, Weighting
 from lastfm_assets.provenance import code_version
-from lastfm_assets.settings import Settings, data_folder
+from lastfm_assets.settings import data_folder
 from lastfm_assets.sources.resolve import open_source
+from lastfm_assets.sources.signature import signature_of
 from lastfm_assets.vocabulary import Columns
 
 _RAW = {
@@ -69,37 +70,42 @@ def _scheduled(context: dg.AssetExecutionContext) -> bool:
 @fails_clearly
 def raw_files(
     context: dg.AssetExecutionContext,
-    settings: dg.ResourceParam[Settings],
+    source: dg.ResourceParam[str | None],
     store: dg.ResourceParam[Store],
 ) -> Iterator[dg.MaterializeResult[pd.DataFrame]]:
     """Reads all files of the source before any table is replaced: one bad file replaces none."""
-    source = open_source(
-        settings.source,
+    opened = open_source(
+        source,
         data_folder=data_folder(),
         allow_sample=not _scheduled(context),
         on_progress=_log_download(context),
     )
-    if source.is_fallback:
+    if opened.is_fallback:
         _keep_other_tables(store)
         context.log.warning(
             "The listening data could not be reached: everything below is made from the bundled, "
             "invented sample. Set LASTFM_SOURCE or put the files into data/raw."
         )
-    context.log.info(f"source: {source.location} ({source.name})")
+    context.log.info(f"source: {opened.location} ({opened.name})")
+    # the sample stands for no state of the source: the next refresh looks for the source again
+    signature = (
+        "unknown: the sample stands in"
+        if opened.is_fallback
+        else signature_of(source, data_folder=data_folder())
+    )
     results = []
     for table in RAW_TABLES:
-        raw = source.read(table.stem)
+        raw = opened.read(table.stem)
         frame = empty(table) if raw is None else parse(raw, table)
         results.append(
             dg.MaterializeResult(
                 asset_key=key("raw", table.asset),
                 value=frame,
-                data_version=dg.DataVersion(content_hash(frame)),
                 metadata=table_metadata(
                     frame,
                     file=raw.name if raw else "not in the source",
                     untyped_rows=int(frame[Columns.REASON].notna().sum()),
-                    **{SOURCE: source.name},
+                    **{SOURCE: opened.name, SIGNATURE: signature},
                 ),
             )
         )
@@ -184,10 +190,10 @@ def _by_reason(rejected: pd.DataFrame) -> dict[str, int]:
 )
 @fails_clearly
 def split_pairs(
-    interactions: pd.DataFrame, settings: dg.ResourceParam[Settings]
+    interactions: pd.DataFrame, seed: dg.ResourceParam[int]
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Each user's pairs dealt into 70% train, 10% validation and 20% held out, seeded."""
-    table = split(interactions, seed=settings.seed)
+    table = split(interactions, seed=seed)
     sizes = {f"{part}_pairs": int(n) for part, n in table[Columns.PART].value_counts().items()}
     return dg.MaterializeResult(value=table, metadata=table_metadata(table, **sizes))
 

@@ -23,7 +23,6 @@ from lastfm_assets.models.trained import (
     train,
 )
 from lastfm_assets.provenance import code_version
-from lastfm_assets.settings import Settings
 
 _KINDS = {
     "als": {"implicit"},
@@ -85,7 +84,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: parameters,  # type: ignore[valid-type]  # made above, read by Dagster at run time
         matrix: ListeningMatrix,
-        settings: dg.ResourceParam[Settings],
+        seed: dg.ResourceParam[int],
         **side: pd.DataFrame,
     ) -> dg.MaterializeResult[TrainedModel]:
         chosen = model_named(name).Config.model_validate(config.model_dump())  # type: ignore[attr-defined]
@@ -95,7 +94,7 @@ def _model_asset(name: str) -> dg.AssetsDefinition:
             matrix,
             chosen,
             side=SideTables(**side) if side else SideTables.none(),
-            seed=settings.seed,
+            seed=seed,
             on_progress=log_progress(context, name),
         )
         return dg.MaterializeResult(

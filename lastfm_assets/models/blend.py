@@ -20,6 +20,7 @@ from lastfm_assets.models.ease_tags import EaseTags
 from lastfm_assets.models.lightfm_tags import LightFmTags
 from lastfm_assets.models.protocol import Recommender
 from lastfm_assets.models.ranking import NOBODY, rank
+from lastfm_assets.models.wire import Fit
 from lastfm_assets.progress import Progress, no_progress
 from lastfm_assets.vocabulary import Columns
 
@@ -28,7 +29,7 @@ MEMBERS: Final[tuple[type[Recommender], ...]] = (Als, EaseTags, LightFmTags)
 _CHUNK: Final = 128
 """Users whose candidates are scored at once."""
 _WORKERS: Final = 2
-"""Members fitted at once; their results do not depend on it."""
+"""Members fitted at once within a process; their results do not depend on it."""
 
 
 class BlendConfig(BaseModel, frozen=True, extra="forbid"):
@@ -84,19 +85,27 @@ class Blend:
 
         Both rounds run side by side, as the weights only say which members of the second count.
         """
+        plan = cls.plan(matrix, config, side=side, seed=seed)
+        total = len(plan.parts) + 1
+        fitted = _fit_all(plan.parts, lambda done: on_progress(done, total))
+        blend = plan.join(fitted)
+        on_progress(total, total)
+        return cls(blend.members, blend.theta, blend.spread)
+
+    @classmethod
+    def plan(
+        cls, matrix: ListeningMatrix, config: BaseModel, *, side: SideTables, seed: int
+    ) -> "BlendPlan":
+        """Which fits a blend is made from, and how; see `wire.Composite`."""
         config = cast("BlendConfig", config)
         train, validation = put_aside(matrix, share=config.validation_share, seed=seed)
-        total = 2 * len(MEMBERS) + 1
-        first, final = _fit_both(
-            (train, side.without_tags_of(validation)),
-            (matrix, side),
-            seed=seed,
-            on_progress=lambda done: on_progress(done, total),
+        known = ((train, side.without_tags_of(validation)), (matrix, side))
+        parts = tuple(
+            Fit(member, pairs, member.Config(), beside, seed)
+            for pairs, beside in known
+            for member in MEMBERS
         )
-        theta, spread = learn_weights(first, train, validation, config)
-        on_progress(total, total)
-        used = np.flatnonzero(theta > 0)
-        return cls(tuple(final[place] for place in used), theta[used], spread[used])
+        return BlendPlan(parts, train, validation, config)
 
     def scores(self, user_rows: np.ndarray) -> np.ndarray:
         """See the protocol."""
@@ -139,6 +148,29 @@ class Blend:
         for theta, more in zip(self.theta[1:], scores[1:], strict=True):
             pooled += theta * more
         return np.asarray(pooled, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class BlendPlan:
+    """A blend before its members are fitted."""
+
+    parts: tuple[Fit, ...]
+    """All members without the validation pairs, then all members on every pair."""
+    train: ListeningMatrix
+    """Every pair but those of validation."""
+    validation: pd.DataFrame
+    """`user_id, artist_id, plays`."""
+    config: BlendConfig
+
+    def join(self, fitted: Sequence[Recommender]) -> Blend:
+        """Learns the weights on the first round and adds up the members of the second."""
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
+        first, final = fitted[: len(MEMBERS)], fitted[len(MEMBERS) :]
+        with threadpool_limits(1, "blas"):  # sums of several threads round differently
+            theta, spread = learn_weights(first, self.train, self.validation, self.config)
+        used = np.flatnonzero(theta > 0)
+        return Blend(tuple(final[int(place)] for place in used), theta[used], spread[used])
 
 
 def put_aside(
@@ -257,26 +289,30 @@ def _scores_at(member: Recommender, user: np.ndarray, artist: np.ndarray) -> np.
     return scores
 
 
-def _fit_both(
-    *known: tuple[ListeningMatrix, SideTables], seed: int, on_progress: Callable[[int], None]
-) -> list[tuple[Recommender, ...]]:
-    """All members with their shipped parameters, fitted on each of some matrices.
+def _fit_all(parts: Sequence[Fit], on_progress: Callable[[int], None]) -> list[Recommender]:
+    """All parts in their order; `on_progress` is told how many are done."""
+    if not fits.side_by_side():
+        return _fit_in_threads(parts, on_progress)
+    fitted = {}
+    for done, (part, made, _) in enumerate(fits.together(parts), start=1):
+        fitted[part.key] = made
+        on_progress(done)
+    return [fitted[part.key] for part in parts]
 
-    `on_progress` is told how many fits are done.
-    """
+
+def _fit_in_threads(parts: Sequence[Fit], on_progress: Callable[[int], None]) -> list[Recommender]:
+    """All parts in their order, fitted in this process."""
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     # one BLAS thread each: the cores are busy, and sums of several threads round differently
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(_WORKERS) as pool:
-        running = {
-            (member, place): pool.submit(
-                fits.fit, member, matrix, member.Config(), side=side, seed=seed
-            )
-            for member in reversed(MEMBERS)  # the slowest last of all would leave a core idle
-            for place, (matrix, side) in enumerate(known)
-        }
+        # members in reverse: the slowest last of all would leave a core idle
+        begun = sorted(range(len(parts)), key=lambda place: -(place % len(MEMBERS)))
+        running = {place: pool.submit(_fit, parts[place]) for place in begun}
         for done, _ in enumerate(as_completed(running.values()), start=1):
             on_progress(done)
-    return [
-        tuple(running[member, place].result() for member in MEMBERS) for place in range(len(known))
-    ]
+    return [running[place].result() for place in range(len(parts))]
+
+
+def _fit(part: Fit) -> Recommender:
+    return fits.fit(part.model, part.matrix, part.config, side=part.side, seed=part.seed)

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from lastfm_assets.models.protocol import Recommender
 from lastfm_assets.models.ranking import RankedLists, rank
 from lastfm_assets.models.rp3beta import Rp3Beta
 from lastfm_assets.models.user_knn import UserKnn
+from lastfm_assets.models.wire import Fit
 from lastfm_assets.progress import Progress, no_progress
 from lastfm_assets.provenance import code_version
 
@@ -193,15 +194,54 @@ def train(
     model = model_named(name)
     config = model.Config() if config is None else config
     recommender = fits.fit(model, matrix, config, side=side, seed=seed, on_progress=on_progress)
+    return _trained(Fit(model, matrix, config, side, seed), recommender)
+
+
+def train_together(
+    asked: Mapping[str, BaseModel],
+    matrix: ListeningMatrix,
+    *,
+    side: SideTables,
+    seed: int,
+    processes: int,
+    progress_of: Callable[[str], Progress] = lambda _name: no_progress,
+) -> Generator[tuple[TrainedModel, float], None, None]:
+    """Fits several models on every pair of a matrix, as `train` does, in several processes.
+
+    Args:
+        asked: parameters by the name of the model.
+        matrix: the pairs to learn from.
+        side: as for `train`.
+        seed: of everything random in them.
+        processes: how many fit side by side; 1 fits in this one, each model when it is asked
+            for. Processes of a block of as many around this are used, see `fits.workers`.
+        progress_of: name -> who is told of its fit: every step in this process, that all is done
+            where another fits.
+
+    Yields:
+        Each fitted model as soon as it is there, and the seconds of its fit, see
+        `fits.together`. What the caller fits between two of them uses the same processes.
+
+    Raises:
+        BadInputError: no model has one of the names.
+        LastfmAssetsError: a process ended in the middle of a fit.
+    """
+    fitted = [Fit(model_named(name), matrix, config, side, seed) for name, config in asked.items()]
+    with fits.workers(processes):
+        for one, recommender, seconds in fits.together(fitted, progress_of):
+            yield _trained(one, recommender), seconds
+
+
+def _trained(one: Fit, recommender: Recommender) -> TrainedModel:
     return TrainedModel(
         recommender,
-        config,
-        seed,
-        data=matrix.fingerprint,
-        side=side.fingerprint if model.needs_side else "",
-        code=code_of(name),
-        user_ids=matrix.user_ids,
-        artist_ids=matrix.artist_ids,
+        one.config,
+        one.seed,
+        data=one.data,
+        side=one.beside,
+        code=code_of(one.model.name),
+        user_ids=one.matrix.user_ids,
+        artist_ids=one.matrix.artist_ids,
     )
 
 

@@ -1,9 +1,11 @@
 """The serving model, its lists, and what readers see of them, as assets."""
 
 import time
+from datetime import timedelta
 
 import dagster as dg
 import pandas as pd
+from pydantic import SecretStr
 
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.metadata import (
@@ -12,8 +14,10 @@ from lastfm_assets.automation.metadata import (
     log_progress,
     table_metadata,
 )
+from lastfm_assets.automation.plan import SKIPPED_TAG
 from lastfm_assets.errors import GateRefusedError
 from lastfm_assets.evaluation.gate import Champion, require_approved, threshold_now
+from lastfm_assets.io import Store
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
 from lastfm_assets.models.assets import fit_metadata
@@ -26,12 +30,17 @@ from lastfm_assets.models.trained import (
 )
 from lastfm_assets.provenance import code_version
 from lastfm_assets.recommendations.lists import similar_artists, top_artists
+from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.recommendations.publishing import require_sound
 from lastfm_assets.recommendations.rules import SIMILAR_ARTISTS_RULES, TOP_ARTISTS_RULES
+from lastfm_assets.recommendations.serve import serve
+from lastfm_assets.recommendations.versions import About
 from lastfm_assets.settings import Settings
 from lastfm_assets.vocabulary import Columns
 
 SERVING = key("recommendations", "serving_model")
+PUBLISHED = key("recommendations", "published")
+SERVING_DATABASE = key("recommendations", "serving_database")
 _INTERACTIONS = dg.AssetIn(key("listening", "interactions"))
 _ARTISTS = dg.AssetIn(key("listening", "artists"))
 _CHAMPION = dg.AssetIn(key("evaluation", "champion"))
@@ -157,7 +166,7 @@ def similar_artists_table(
 
 
 @dg.asset(
-    key=key("recommendations", "published"),
+    key=PUBLISHED,
     ins={
         "lists": dg.AssetIn(key("recommendations", "top_artists")),
         "champion": _CHAMPION,
@@ -166,19 +175,29 @@ def similar_artists_table(
     },
     deps=[key("recommendations", "similar_artists")],
     group_name="recommendations",
-    kinds={"parquet"},
+    kinds={"deltalake"},
     owners=OWNERS,
-    code_version=code_version("recommendations/publishing.py"),
+    code_version=code_version("recommendations/published.py", "recommendations/publishing.py"),
+    freshness_policy=dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
+    ),
 )
 @fails_clearly
 def published(
+    context: dg.AssetExecutionContext,
     lists: pd.DataFrame,
     champion: Champion,
     interactions: pd.DataFrame,
     artists: pd.DataFrame,
+    *,
     settings: dg.ResourceParam[Settings],
-) -> dg.MaterializeResult[pd.DataFrame]:
-    """What readers see: the lists, once every check on them has passed, replaced in one step."""
+    store: dg.ResourceParam[Store],
+) -> dg.MaterializeResult[None]:
+    """What readers see: the lists, once every check on them has passed, as a new version.
+
+    Lists that readers see already make no new version, but are confirmed in every refresh; lists
+    that somebody rolled back are held.
+    """
     _approved_matrix(champion, interactions, artists, settings)
     _require_sound_lists(lists, interactions, artists)  # selected alone, it runs before any check
     others = set(lists[Columns.MODEL]) - {champion.model}
@@ -187,14 +206,69 @@ def published(
             f"recommendations/top_artists is of {', '.join(sorted(others))}, expected the "
             f"champion, {champion.model}; run a whole refresh"
         )
+    about = About(
+        champion.model,
+        store.source_of(("recommendations", "top_artists"), pd.DataFrame),
+        champion.precision,
+        context.run_id,
+    )
+    publication = PublishedLists(store.root).publish(lists, about)
+    version = publication.version
+    if publication.outcome == "held":
+        context.log.warning(
+            f"these lists were rolled back: readers keep version {version.number} until the lists "
+            "change, or somebody rolls back to them"
+        )
     return dg.MaterializeResult(
-        value=lists,
+        data_version=dg.DataVersion(version.content),
         metadata=table_metadata(
             lists,
-            model=champion.model,
-            precision=champion.precision,
+            outcome=publication.outcome,
+            version=version.number,
+            published_at=version.published_at.isoformat(timespec="seconds"),
+            model=version.model,
+            precision=version.precision,
+            source=version.source,
             because=champion.because,
+            left_as_it_was=context.run.tags.get(SKIPPED_TAG, "nothing"),
         ),
+    )
+
+
+@dg.asset(
+    key=SERVING_DATABASE,
+    deps=[
+        PUBLISHED,
+        key("recommendations", "similar_artists"),
+        key("listening", "artists"),
+        key("listening", "interactions"),
+    ],
+    group_name="recommendations",
+    kinds={"sql"},
+    owners=OWNERS,
+    code_version=code_version("recommendations/serve.py", "recommendations/serving.py"),
+    retry_policy=dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL),
+)
+@fails_clearly
+def serving_database(
+    publish_url: dg.ResourceParam[SecretStr | None], store: dg.ResourceParam[Store]
+) -> dg.MaterializeResult[None]:
+    """The published lists where online services ask for them: PostgreSQL, else a DuckDB file.
+
+    A database that holds these tables already is left alone; another gets them all in one step.
+    """
+    serving = serve(store, publish_url)
+    if serving is None:
+        return dg.MaterializeResult(
+            metadata={"outcome": "none: the store is remote, and LASTFM_PUBLISH_URL is not set"}
+        )
+    return dg.MaterializeResult(
+        metadata={
+            "outcome": "published" if serving.changed else "unchanged",
+            "database": serving.database,
+            "version": serving.version,
+            **serving.rows,
+        }
     )
 
 

@@ -1,10 +1,17 @@
 """The rules of the lists as blocking Dagster checks: a broken list is not published."""
 
+from collections.abc import Iterator
+
+import dagster as dg
 import pandas as pd
 
-from lastfm_assets.automation.metadata import key, rules_as_checks
+from lastfm_assets.automation.failures import fails_clearly
+from lastfm_assets.automation.metadata import check_result, key, rules_as_checks
+from lastfm_assets.io import Store
 from lastfm_assets.recommendations import rules
+from lastfm_assets.recommendations.published import PublishedLists, content_of
 
+PUBLISHED = key("recommendations", "published")
 _ARTISTS = (key("listening", "artists"), pd.DataFrame)
 
 top_artists_checks = rules_as_checks(
@@ -22,9 +29,28 @@ similar_artists_checks = rules_as_checks(
     kind=pd.DataFrame,
     others={"artists": _ARTISTS},
 )
-published_checks = rules_as_checks(
-    key("recommendations", "published"),
-    [rules.readers_see_what_was_checked],
-    kind=pd.DataFrame,
-    others={"top_artists": (key("recommendations", "top_artists"), pd.DataFrame)},
+
+
+@dg.multi_asset_check(
+    name="check_recommendations_published",
+    specs=[
+        dg.AssetCheckSpec(
+            name=rules.readers_see_what_was_checked.__name__,
+            asset=PUBLISHED,
+            blocking=True,
+            description="Readers see the checked lists, row by row, or those that somebody rolled "
+            "back to.",
+            additional_deps=[key("recommendations", "top_artists")],
+        )
+    ],
+    ins={"top_artists": dg.AssetIn(key("recommendations", "top_artists"))},
 )
+@fails_clearly
+def published_checks(
+    top_artists: pd.DataFrame, store: dg.ResourceParam[Store]
+) -> Iterator[dg.AssetCheckResult]:
+    """Reads the published version as a reader does."""
+    rule = rules.readers_see_what_was_checked
+    seen, version = PublishedLists(store.root).current()
+    finding = rule(seen, top_artists, held=content_of(top_artists) in version.held)
+    yield check_result(finding, asset=PUBLISHED, name=rule.__name__)

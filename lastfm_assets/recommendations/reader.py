@@ -19,9 +19,9 @@ from lastfm_assets.recommendations.lists import (
     similar_artists,
     top_artists_of_listener,
 )
+from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.vocabulary import Columns
 
-_PUBLISHED = ("recommendations", "published")
 _SIMILAR = ("recommendations", "similar_artists")
 
 
@@ -42,8 +42,8 @@ class Lists:
             StoreError: nothing has been published there.
         """
         store = Store(location)
-        published, stamp = store.read_with_stamp(_PUBLISHED, pd.DataFrame)
-        return cls(store, published, stamp.source)
+        published, version = PublishedLists(store.root).current()
+        return cls(store, published, version.source)
 
     def of_user(self, user_id: int, n: int) -> pd.DataFrame:
         """One user's best artists: as published, or ranked again where more are asked for.

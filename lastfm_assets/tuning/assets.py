@@ -151,13 +151,13 @@ def lightfm_knobs(
     context: dg.AssetExecutionContext,
     split_pairs: pd.DataFrame,
     artists: pd.DataFrame,
-    settings: dg.ResourceParam[Settings],
+    seed: dg.ResourceParam[int],
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """What epochs, learning rate, components and both L2 weights do to LightFM's precision@10."""
     table = turn_knobs(
         split_pairs,
         artists[Columns.ARTIST].to_numpy(),
-        seed=settings.seed,
+        seed=seed,
         on_progress=log_progress(context, "fits of LightFM"),
     )
     return dg.MaterializeResult(

@@ -30,10 +30,12 @@ class TestARefresh:
         waiting = [
             line for line in lines if re.fullmatch(r"    .+: \d+ of \d+, about \d+ s left", line)
         ]
-        source, champion, done, warning = (
+        plan, source, champion, done, warning = (
             line for line in lines if line not in steps and line not in waiting
         )
         assert 30 < len(steps) < 60
+        assert plan.startswith("makes again raw/")
+        assert plan.endswith("leaves as it is: nothing")
         assert source == "    source: the bundled sample (sample)"
         assert champion.startswith("    champion: ")
         assert re.fullmatch(r"done in \d+ s", done)

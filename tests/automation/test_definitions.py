@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -247,22 +248,34 @@ class TestTheSchedule:
         assert int(hour) in {*range(24)} - {2}
         assert days == ["*", "*", "*"]
 
-    def test_marks_its_runs_as_scheduled(self, definitions: dg.Definitions) -> None:
+    def test_marks_its_runs_as_scheduled(self, definitions: dg.Definitions, store: Path) -> None:
         schedule = definitions.resolve_schedule_def("daily_refresh")
-        with dg.DagsterInstance.ephemeral() as instance:
+        settings = Settings(source="sample", store=str(store))
+        with dg.instance_for_test() as instance:
             context = dg.build_schedule_context(
                 instance=instance,
                 scheduled_execution_time=datetime(2026, 3, 29, 1, 30, tzinfo=UTC),
-                repository_def=definitions.get_repository_def(),
+                repository_def=build_definitions(settings).get_repository_def(),
+                resources={"settings": settings},
             )
             (request,) = schedule.evaluate_tick(context).run_requests or ()
         assert request.tags["dagster/schedule_name"] == "daily_refresh"
-        assert request.asset_selection is None
 
-    def test_is_the_only_one(self, definitions: dg.Definitions) -> None:
+    def test_is_the_only_one_and_waits_for_somebody_to_turn_it_on(
+        self, definitions: dg.Definitions
+    ) -> None:
         repository = definitions.get_repository_def()
         assert [schedule.name for schedule in repository.schedule_defs] == ["daily_refresh"]
-        assert list(repository.sensor_defs) == []
+        (schedule,) = repository.schedule_defs
+        assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+
+    def test_stands_beside_sensors_of_the_source_and_of_failures(
+        self, definitions: dg.Definitions
+    ) -> None:
+        sensors = {one.name: one for one in definitions.get_repository_def().sensor_defs}
+        assert set(sensors) == {"source_changed", "tell_operator"}
+        assert sensors["source_changed"].default_status is dg.DefaultSensorStatus.STOPPED
+        assert sensors["tell_operator"].default_status is dg.DefaultSensorStatus.RUNNING
 
 
 class TestLoading:

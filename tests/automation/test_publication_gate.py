@@ -18,6 +18,8 @@ from lastfm_assets.evaluation.gate import Champion
 from lastfm_assets.evaluation.leaderboard import Evaluation
 from lastfm_assets.io import Store
 from lastfm_assets.models.trained import code_of, model_named
+from lastfm_assets.recommendations.published import PublishedLists
+from lastfm_assets.recommendations.versions import About
 from lastfm_assets.settings import Settings
 
 TOP = ("recommendations", "top_artists")
@@ -67,7 +69,7 @@ def champion_of(store: Path) -> Champion:
 
 def serves(store: Path) -> set[str]:
     """Whose lists readers see."""
-    return set(Store(str(store)).read(("recommendations", "published"), pd.DataFrame)["model"])
+    return set(PublishedLists(Store(str(store)).root).current()[0]["model"])
 
 
 class TestAThresholdThatIsNotReached:
@@ -190,8 +192,8 @@ class TestPlaysThatChangeUnderAChampion:
         outcome = refresh(moved_on, source=str(tmp_path / "own"))
         assert outcome.exit_code == 0, outcome
         assert reader_files(moved_on) != before
-        published = Store(str(moved_on)).source_of(("recommendations", "published"), pd.DataFrame)
-        assert published == "custom"
+        _, version = PublishedLists(Store(str(moved_on)).root).current()
+        assert version.source == "custom"
 
 
 class TestWhoServes:
@@ -497,8 +499,9 @@ class TestBrokenLists:
         assert reader_files(store) == before
 
     def test_that_were_changed_after_publication_are_noticed(self, store: Path) -> None:
-        published = ("recommendations", "published")
-        rewrite(store, published, upside_down, pd.DataFrame)
-        run = run_checks(store, published)
+        published = PublishedLists(Store(str(store)).root)
+        lists, _ = published.current()
+        published.publish(upside_down(lists), About("als", "sample", 0.3, "somebody"))
+        run = run_checks(store, ("recommendations", "published"))
         failed = [check for check in run.get_asset_check_evaluations() if not check.passed]
         assert [check.check_name for check in failed] == ["readers_see_what_was_checked"]

@@ -9,10 +9,11 @@ import scipy.sparse as sps
 from model_contract import RecommenderContract
 from model_worlds import crowd, matrix_of, sample
 from test_ease import tags_of_a_crowd
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
-from lastfm_assets.models import blend
+from lastfm_assets.models import blend, fits
 from lastfm_assets.models.blend import Blend, BlendConfig, learn_weights, put_aside
 from lastfm_assets.models.trained import TrainedModel, train
 
@@ -64,6 +65,37 @@ class TestBlend(RecommenderContract):
             strict=True,
         ):
             np.testing.assert_array_equal(mine, its)
+
+
+def test_weights_are_learnt_in_one_thread_since_several_round_differently(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads = []
+
+    def watched(*given: Any) -> Any:
+        threads.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
+        return learn_weights(*given)
+
+    monkeypatch.setattr(blend, "learn_weights", watched)
+    with threadpool_limits(2, "blas"):
+        Blend.fit(crowd(), BlendConfig(), side=tags_of_a_crowd(crowd()), seed=3)
+    assert set(threads) == {1}
+
+
+def test_its_members_are_fitted_in_processes_where_there_are_some() -> None:
+    given = {"matrix": crowd(), "config": BlendConfig(), "side": tags_of_a_crowd(crowd())}
+    here = Blend.fit(**given, seed=21).arrays()
+    fits.forget()
+    steps: list[tuple[int, int]] = []
+    with fits.workers(2):
+        there = Blend.fit(**given, seed=21, on_progress=lambda *step: steps.append(step)).arrays()
+        pool = fits._pools[-1]
+        assert pool is not None
+        assert len(pool._started) == 2
+    assert steps == [(done, 7) for done in range(1, 8)]
+    assert there.keys() == here.keys()
+    for name in here:
+        np.testing.assert_array_equal(there[name], here[name], strict=True)
 
 
 class _Given:

@@ -1,0 +1,193 @@
+"""What a refresh has to make again, and why: everything else is as it would come out anyway.
+
+A stored value says what determined it: the version of its code, its parameters, and the version
+of every value it was made from. Where all of that is as it was, so is the value.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import dagster as dg
+
+from lastfm_assets.automation.resources import determining, parameters_of
+from lastfm_assets.errors import StoreError
+from lastfm_assets.io import Store
+from lastfm_assets.provenance import Origin
+from lastfm_assets.settings import Settings, data_folder
+from lastfm_assets.sources.signature import is_known, signature_of
+
+MADE_TAG: Final = "lastfm_assets/made_again"
+"""Tag of a run that says why it makes what it makes."""
+SKIPPED_TAG: Final = "lastfm_assets/skipped"
+"""Tag of a run that says how much of each group it left as it was."""
+_GIVEN: Final = "the source"
+"""Input of the raw tables, see `StoreIOManager`."""
+_FOLLOWS: Final = "follows "
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The assets of one refresh."""
+
+    stale: Mapping[dg.AssetKey, str]
+    """What has to be made again, upstream first, and why."""
+    confirmed: tuple[dg.AssetKey, ...]
+    """What is looked at in every refresh: it holds no value of its own, but what readers see."""
+    current: tuple[dg.AssetKey, ...]
+    """What is left as it is."""
+    checks: tuple[dg.AssetCheckKey, ...]
+    """Of all that is made, and of what it is made from: no check that failed is stepped over."""
+    groups: Mapping[str, int]
+    """How many assets each group has, in the order of the graph."""
+    group_of: Mapping[dg.AssetKey, str]
+
+    @property
+    def selection(self) -> list[dg.AssetKey]:
+        """Everything that runs."""
+        return [*self.stale, *(key for key in self.confirmed if key not in self.stale)]
+
+    @property
+    def why(self) -> str:
+        """What sets the refresh off, in one line."""
+        causes = {
+            key: reason for key, reason in self.stale.items() if not reason.startswith(_FOLLOWS)
+        }
+        if not causes:
+            return "nothing changed"
+        first, reason = next(iter(causes.items()))
+        more = f" and {len(causes) - 1} more" if len(causes) > 1 else ""
+        following = len(self.stale) - len(causes)
+        rest = f"; {following} follow from there" if following else ""
+        return f"{first.to_user_string()}: {reason}{more}{rest}"
+
+    @property
+    def skipped(self) -> str:
+        """How much of each group is left as it is: `raw 5 of 5, models 11 of 12`."""
+        left = [self.group_of[key] for key in self.current]
+        said = [
+            f"{group} {left.count(group)} of {size}"
+            for group, size in self.groups.items()
+            if group in left
+        ]
+        return ", ".join(said) or "nothing"
+
+    @property
+    def in_words(self) -> str:
+        """What is made again and what is left, for a log."""
+        again = f"makes again {self.why}" if self.stale else self.why
+        return f"{again}; leaves as it is: {self.skipped}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What the run says of itself in the web UI."""
+        return {MADE_TAG: self.why, SKIPPED_TAG: self.skipped}
+
+
+def plan_refresh(job: dg.JobDefinition, settings: Settings, *, everything: bool = False) -> Plan:
+    """Holds what is stored against what would be made now.
+
+    Args:
+        job: the refresh, with all its assets.
+        settings: source, store and everything else that values depend on.
+        everything: whether to make again what is current, too.
+
+    Returns:
+        The plan; a value that is missing or cannot be read is made again. Nothing is raised for
+        a source that cannot be looked at: the run that has to read it will say what is wrong.
+    """
+    store = Store(settings.store)
+    signature = signature_of(settings.source, data_folder=data_folder())
+    graph = job.asset_layer.asset_graph
+    config = dg.validate_run_config(job)["ops"]
+    keys = [
+        key for key in graph.toposorted_asset_keys if key in job.asset_layer.selected_asset_keys
+    ]
+    stale: dict[dg.AssetKey, str] = {}
+    confirmed = []
+    versions: dict[str, str] = {}
+    for made in _in_order(graph, keys):
+        own = [key for key in keys if key in made.keys]
+        wanted = _Wanted(made, config, determining(settings), signature)
+        for key in own:
+            parents = [one for one in graph.get(key).parent_keys if one in stale]
+            if wanted.kind(key) is type(None):
+                confirmed.append(key)
+                reason = ""
+            else:
+                reason = _reason(store, key, wanted, versions)
+            if everything and not reason and key not in confirmed:
+                reason = "everything was asked for"
+            if parents:
+                reason = f"{_FOLLOWS}{parents[0].to_user_string()}"
+            if reason:
+                stale[key] = reason
+        if not made.can_subset and any(key in stale for key in own):
+            first = next(key for key in own if key in stale)
+            stale |= {k: f"{_FOLLOWS}{first.to_user_string()}" for k in own if k not in stale}
+    run = {*stale, *confirmed}
+    looked_at = run.union(*(graph.get(key).parent_keys for key in run))
+    group_of = {key: graph.get(key).group_name for key in keys}
+    return Plan(
+        {key: stale[key] for key in keys if key in stale},
+        tuple(confirmed),
+        tuple(key for key in keys if key not in run),
+        tuple(sorted(graph.get_check_keys_for_assets(looked_at))),
+        {group: list(group_of.values()).count(group) for group in group_of.values()},
+        group_of,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a step would be made from now."""
+
+    made: dg.AssetsDefinition
+    config: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    signature: str
+
+    def kind(self, key: dg.AssetKey) -> type:
+        """Type of the value, None's where the step keeps none in the store."""
+        output = self.made.node_def.output_def_named(self.made.get_output_name_for_asset_key(key))
+        return type(None) if output.dagster_type.is_nothing else output.dagster_type.typing_type
+
+    def origin(self, key: dg.AssetKey, inputs: Mapping[str, str]) -> Origin:
+        """Of the value as it would be made now from those inputs."""
+        parameters = parameters_of(
+            key,
+            config=self.config.get(self.made.node_def.name, {}).get("config"),
+            several=len(self.made.node_def.output_defs) > 1,
+            required=set(self.made.required_resource_keys),
+            settings=self.settings,
+        )
+        return Origin(self.made.specs_by_key[key].code_version or "", parameters, inputs)
+
+
+def _in_order(graph: Any, keys: list[dg.AssetKey]) -> Iterator[dg.AssetsDefinition]:
+    """The steps that make the keys, each once, upstream first."""
+    seen = set()
+    for key in keys:
+        made = graph.get(key).assets_def
+        if id(made) not in seen:
+            seen.add(id(made))
+            yield made
+
+
+def _reason(store: Store, key: dg.AssetKey, wanted: _Wanted, versions: dict[str, str]) -> str:
+    """Why a stored value is not what would be made now; empty where it is."""
+    kind = wanted.kind(key)
+    if not store.has(key.path, kind):
+        return "it is not in the store"
+    try:
+        stamp = store.stamp(key.path, kind)
+    except StoreError:
+        return "it cannot be read"
+    versions[key.to_user_string()] = stamp.version
+    present = {
+        name: wanted.signature if name == _GIVEN else versions.get(name, "")
+        for name in stamp.origin.inputs
+    }
+    if _GIVEN in present and not is_known(wanted.signature):
+        return f"the state of the source is {wanted.signature}"
+    return stamp.origin.difference(wanted.origin(key, present))

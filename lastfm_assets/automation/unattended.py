@@ -1,0 +1,102 @@
+"""What starts a refresh while nobody looks: the night, and a source that has changed."""
+
+import os
+from typing import Final
+
+import dagster as dg
+
+from lastfm_assets.automation.jobs import REFRESH, refresh_job
+from lastfm_assets.automation.plan import Plan, plan_refresh
+from lastfm_assets.settings import Settings, data_folder
+from lastfm_assets.sources.signature import is_known, signature_of
+
+PID_TAG: Final = "lastfm_assets/pid"
+"""Tag of a run of the command line: the process that makes it."""
+SECONDS_BETWEEN_LOOKS: Final = 60
+_GOING: Final = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def run_under_way(instance: dg.DagsterInstance) -> str | None:
+    """Id of a refresh that waits or runs; one whose process is gone does not count."""
+    runs = instance.get_runs(dg.RunsFilter(job_name=REFRESH, statuses=_GOING))
+    return next((run.run_id for run in runs if _is_alive(run.tags.get(PID_TAG))), None)
+
+
+def _is_alive(pid: str | None) -> bool:
+    """Whether the process of a run may still be there; Dagster watches its own."""
+    if pid is None:
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _request(plan: Plan) -> dg.RunRequest:
+    return dg.RunRequest(
+        asset_selection=plan.selection, asset_check_keys=plan.checks, tags=plan.tags
+    )
+
+
+@dg.schedule(
+    job=refresh_job,
+    cron_schedule="30 3 * * *",
+    execution_timezone="Europe/Berlin",
+    description="Every night at 03:30, Berlin time: makes again what changed, and confirms what "
+    "readers see. Never falls back to the bundled sample.",
+)
+def daily_refresh(
+    context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings]
+) -> dg.RunRequest | dg.SkipReason:
+    """Plans the night's run, unless one is under way."""
+    going = run_under_way(context.instance)
+    if going is not None:
+        return dg.SkipReason(f"run {going} is under way; what changed since waits for the next one")
+    plan = plan_refresh(_job(context), settings)
+    context.log.info(plan.in_words)
+    return _request(plan)
+
+
+@dg.sensor(
+    job=refresh_job,
+    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+    description="Starts a refresh when the content of the source has changed and stood still for "
+    "one look; a content that failed is not tried again until it changes.",
+)
+def source_changed(
+    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
+) -> dg.SensorResult:
+    """Holds the source against what the stored tables were made from."""
+    signature = signature_of(settings.source, data_folder=data_folder())
+    seen, _, tried = (context.cursor or "").partition("\n")
+
+    def nothing(reason: str, *, tried: str = tried) -> dg.SensorResult:
+        return dg.SensorResult(skip_reason=reason, cursor=f"{signature}\n{tried}")
+
+    if not is_known(signature):
+        return nothing(f"the source cannot be looked at: {signature}")
+    plan = plan_refresh(_job(context), settings)
+    if not any(key.path[0] == "raw" for key in plan.stale):
+        return nothing("the source is as it was at the last refresh", tried="")
+    if signature == tried:
+        return nothing("a refresh was started for this content of the source already")
+    if signature != seen:
+        return nothing("the source has changed; it may be changing still")
+    going = run_under_way(context.instance)
+    if going is not None:
+        return nothing(f"the source has changed, but run {going} is under way")
+    return dg.SensorResult(run_requests=[_request(plan)], cursor=f"{signature}\n{signature}")
+
+
+def _job(context: dg.ScheduleEvaluationContext | dg.SensorEvaluationContext) -> dg.JobDefinition:
+    assert context.repository_def is not None  # noqa: S101 (a code location has one)
+    return context.repository_def.get_job(REFRESH)

@@ -1,0 +1,211 @@
+"""Stored values as bytes and back, each with a header that says what it is; no code is run."""
+
+import hashlib
+import html
+import io
+import json
+import re
+from dataclasses import asdict
+from typing import IO, Any, Final, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import scipy.sparse as sps
+
+from lastfm_assets.evaluation.gate import Champion
+from lastfm_assets.evaluation.leaderboard import Evaluation
+from lastfm_assets.insight.report import Report
+from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.weighting import Weighting
+from lastfm_assets.models import trained
+from lastfm_assets.models.trained import TrainedModel
+
+Stored = TypeVar(
+    "Stored", pd.DataFrame, ListeningMatrix, TrainedModel, Evaluation, Champion, Report
+)
+Header = dict[str, Any]
+"""JSON values that a file keeps beside its value, the store's stamp among them."""
+
+SUFFIX: Final[dict[type, str]] = {
+    pd.DataFrame: ".parquet",
+    Evaluation: ".parquet",
+    ListeningMatrix: ".npz",
+    TrainedModel: ".npz",
+    Champion: ".json",
+    Report: ".html",
+}
+_NAME: Final = "lastfm_assets"
+"""Under which a parquet file or a page keeps its header."""
+_META: Final = re.compile(rf'<head><meta name="{_NAME}" content="([^"]*)">')
+
+
+class _Digest(io.RawIOBase):
+    """A file that keeps nothing but the hash of what is written to it."""
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self.sha256.update(content)
+        return memoryview(content).nbytes
+
+
+def version_of(value: Any) -> str:
+    """SHA-256 (hex) of a value, whatever its file says of it and however it is compressed."""
+    digest = _Digest()
+    if isinstance(value, Evaluation):
+        digest.write(json.dumps(_about(value), sort_keys=True).encode())
+        value = value.per_user
+    if isinstance(value, pd.DataFrame):
+        for name, column in value.items():
+            values = pa.Array.from_pandas(column)
+            # what lies under a missing value is anybody's guess: only its place counts
+            _digest_table(digest, {str(name): values.drop_null()})
+            _digest_table(digest, {"missing": values.is_null()} if values.null_count else {})
+    else:
+        digest.write(encode(value, {}))
+    return digest.sha256.hexdigest()
+
+
+def _digest_table(digest: _Digest, columns: dict[str, pa.Array]) -> None:
+    table = pa.table(columns)
+    with pa.ipc.new_stream(pa.PythonFile(digest, mode="w"), table.schema) as stream:
+        stream.write_table(table)
+
+
+def encode(value: Any, header: Header) -> bytes:
+    """The file that keeps a value and a header.
+
+    Raises:
+        TypeError: no format is known for such a value.
+    """
+    if isinstance(value, Evaluation):
+        return _to_parquet(value.per_user, {**header, "evaluation": _about(value)})
+    if isinstance(value, pd.DataFrame):
+        return _to_parquet(value, header)
+    if isinstance(value, ListeningMatrix):
+        return _matrix_to_bytes(value, header)
+    if isinstance(value, TrainedModel):
+        return trained.to_bytes(value, header)
+    if isinstance(value, Champion):
+        return json.dumps({**header, "champion": value.model_dump()}, indent=2).encode()
+    if isinstance(value, Report):
+        said = html.escape(json.dumps(header))
+        meta = f'<head><meta name="{_NAME}" content="{said}">'
+        return value.html.replace("<head>", meta, 1).encode()
+    raise TypeError(f"the store does not keep values of type {type(value).__name__}")
+
+
+def decode(content: bytes, kind: type[Stored]) -> tuple[Stored, Header]:
+    """The inverse of `encode`.
+
+    Raises:
+        OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, pa.ArrowException,
+            zipfile.BadZipFile, zlib.error, LastfmAssetsError: it is no such file, or damaged.
+    """
+    value: Any
+    if kind in (pd.DataFrame, Evaluation):
+        value, header = _from_parquet(content)
+        if kind is Evaluation:
+            value = Evaluation(per_user=value, **header["evaluation"])
+    elif kind is ListeningMatrix:
+        value, header = _matrix_from_bytes(content)
+    elif kind is TrainedModel:
+        value, header = trained.from_bytes(content)
+    elif kind is Report:
+        page = content.decode()
+        if not page.rstrip().endswith("</html>"):
+            raise ValueError("the page breaks off")
+        value, header = Report(_META.sub("<head>", page, count=1)), _from_meta(page)
+    else:
+        header = json.loads(content)
+        value = Champion.model_validate(header["champion"])
+    return cast("Stored", value), header
+
+
+def header_of(file: IO[bytes], kind: type) -> Header:
+    """What `decode` gives as the header, without reading the value; raises as it does."""
+    if kind in (pd.DataFrame, Evaluation):
+        return _from_schema(pq.ParquetFile(file).schema_arrow)
+    if kind in (ListeningMatrix, TrainedModel):
+        with np.load(file, allow_pickle=False) as archive:
+            return cast("Header", json.loads(archive["header"].tobytes()))
+    if kind is Report:
+        return _from_meta(file.read(2**16).decode(errors="ignore"))
+    return cast("Header", json.load(file))
+
+
+def _about(evaluation: Evaluation) -> Header:
+    """Which model an evaluation is of; its figures a user are the table."""
+    return {
+        "model": evaluation.model,
+        "parameters": evaluation.parameters,
+        "seed": evaluation.seed,
+        "fingerprint": evaluation.fingerprint,
+        "beyond_accuracy": evaluation.beyond_accuracy,
+    }
+
+
+def _from_meta(page: str) -> Header:
+    found = _META.search(page)
+    if found is None:
+        raise ValueError(f"a page without <meta name={_NAME}>")
+    return cast("Header", json.loads(html.unescape(found[1])))
+
+
+def _to_parquet(table: pd.DataFrame, header: Header) -> bytes:
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    metadata = {**(arrow.schema.metadata or {}), _NAME: json.dumps(header)}
+    buffer = io.BytesIO()
+    pq.write_table(arrow.replace_schema_metadata(metadata), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _from_parquet(content: bytes) -> tuple[pd.DataFrame, Header]:
+    # read_table leaves the bytes to a thread of Arrow's; where that lets go of them last, it asks
+    # for an interpreter which by then may be ending, and a short process aborts after its work
+    arrow = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
+    return arrow.to_pandas(use_threads=False), _from_schema(arrow.schema)
+
+
+def _from_schema(schema: pa.Schema) -> Header:
+    return cast("Header", json.loads((schema.metadata or {})[_NAME.encode()]))
+
+
+def _matrix_to_bytes(matrix: ListeningMatrix, header: Header) -> bytes:
+    header = {**header, "weighting": asdict(matrix.weighting), "shape": list(matrix.plays.shape)}
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        allow_pickle=False,
+        header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+        data=matrix.plays.data,
+        indices=matrix.plays.indices,
+        indptr=matrix.plays.indptr,
+        user_ids=matrix.user_ids,
+        artist_ids=matrix.artist_ids,
+        weights=matrix.weights,
+    )
+    return buffer.getvalue()
+
+
+def _matrix_from_bytes(content: bytes) -> tuple[ListeningMatrix, Header]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    header = json.loads(arrays["header"].tobytes())
+    plays = sps.csr_array(
+        (arrays["data"], arrays["indices"], arrays["indptr"]), shape=tuple(header["shape"])
+    )
+    matrix = ListeningMatrix(
+        plays,
+        arrays["user_ids"],
+        arrays["artist_ids"],
+        Weighting(**header["weighting"]),
+        arrays["weights"],
+    )
+    return matrix, header

@@ -1,0 +1,149 @@
+"""A DuckDB file for services on the same machine, replaced as a whole."""
+
+import contextlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from lastfm_assets.errors import BadInputError, StoreError
+from lastfm_assets.recommendations.serving import (
+    LAYOUT,
+    PUBLICATION,
+    SCHEMA,
+    TABLES,
+    Served,
+    ServingTables,
+    create_statements,
+)
+from lastfm_assets.sources.hetrec import one_line
+
+_CLOSED: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "enable_external_access": "false",
+    "python_enable_replacements": "false",
+}
+"""A connection that reaches neither the network nor any other file."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LEFT_BEHIND: Final = 24 * 3600
+"""Seconds after which a half-written file is a killed writer's."""
+
+
+class DuckDBFile:
+    """The serving database as one file.
+
+    A fresh file is built beside it and renamed over it: who has the old one open goes on reading
+    it, and who opens it next gets the next one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+
+    @property
+    def shown(self) -> str:
+        """`duckdb:///path/of/the/file`."""
+        return f"duckdb://{self.path}"
+
+    def publish(self, tables: ServingTables, about: Served) -> bool:
+        """Builds the file anew unless it holds exactly this; see `ServingDatabase.publish`."""
+        if self.served() == about:
+            return False
+        with self._clear_errors("written"), self._beside() as partial:
+            _build(partial, tables, about)
+            _sync(partial)
+            # changes that somebody left beside the old file do not belong to the next one
+            self.path.with_name(self.path.name + ".wal").unlink(missing_ok=True)
+            partial.replace(self.path)
+            _sync(self.path.parent)
+        return True
+
+    def served(self) -> Served | None:
+        """What the file holds; see `ServingDatabase.served`."""
+        if not self.path.exists():
+            return None
+        with self._clear_errors("read"), self._beside() as copy:
+            # a copy: the file itself may be locked, by a service that opened it to write
+            shutil.copyfile(self.path, copy)
+            try:
+                with duckdb.connect(copy, read_only=True, config=_CLOSED) as database:
+                    return self._said_by(database)
+            except duckdb.Error as problem:
+                reason = one_line(str(problem).replace(str(copy), str(self.path)))
+        raise StoreError(
+            f"{self.path}: not readable as a DuckDB file ({reason}); remove it, or name another "
+            "in LASTFM_PUBLISH_URL"
+        )
+
+    def _said_by(self, database: duckdb.DuckDBPyConnection) -> Served | None:
+        found = database.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
+        if (SCHEMA, PUBLICATION) not in found or any(schema != SCHEMA for schema, _ in found):
+            raise BadInputError(
+                f"{self.path}: a DuckDB file with other tables than ours, which would be lost; "
+                "name another file in LASTFM_PUBLISH_URL"
+            )
+        said = database.execute(f"SELECT to_json(p)->>'layout' FROM {SCHEMA}.{PUBLICATION} p")  # noqa: S608 (constants)
+        if said.fetchall() != [(str(LAYOUT),)]:
+            return None
+        columns = "version, content, tables, model, source, epoch_us(published_at)"
+        row = database.execute(f"SELECT {columns} FROM {SCHEMA}.{PUBLICATION}").fetchall()[0]  # noqa: S608
+        return Served(*row[:-1], published_at=_EPOCH + timedelta(microseconds=row[-1]))
+
+    @contextlib.contextmanager
+    def _beside(self) -> Iterator[Path]:
+        """A name in the same folder that is free and is tidied up, also after killed writers."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        oldest = time.time() - _LEFT_BEHIND
+        for left in self.path.parent.glob(f".{self.path.name}.*.partial*"):
+            with contextlib.suppress(FileNotFoundError):
+                if left.stat().st_mtime < oldest:
+                    left.unlink()
+        partial = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}.partial")
+        try:
+            yield partial
+        finally:
+            for path in (partial, partial.with_name(partial.name + ".wal")):
+                path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _clear_errors(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, duckdb.Error) as problem:
+            reason = problem.strerror if isinstance(problem, OSError) else problem
+            raise StoreError(
+                f"{self.path}: cannot be {what} ({one_line(reason or problem)}); see to the folder "
+                "or name another file in LASTFM_PUBLISH_URL"
+            ) from None
+
+
+def _build(path: Path, tables: ServingTables, about: Served) -> None:
+    with duckdb.connect(path, config=_CLOSED) as database:
+        database.execute("BEGIN")
+        database.execute(f"CREATE SCHEMA {SCHEMA}")
+        for statement in create_statements():
+            database.execute(statement)
+        for name, frame in tables.by_name().items():
+            database.register("incoming", pa.Table.from_pandas(frame, preserve_index=False))
+            columns = ", ".join(frame.columns)
+            database.execute(f"INSERT INTO {SCHEMA}.{name} SELECT {columns} FROM incoming")  # noqa: S608
+            database.unregister("incoming")
+        places = ", ".join("?" for _ in TABLES[-1].columns)
+        database.execute(f"INSERT INTO {SCHEMA}.{PUBLICATION} VALUES ({places})", about.row())  # noqa: S608
+        database.execute("COMMIT")
+        database.execute("CHECKPOINT")
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,95 @@
+"""What a source looks like from outside, to see without reading it whether it has changed."""
+
+import functools
+import hashlib
+import http.client
+import urllib.error
+from pathlib import Path
+from typing import Final
+from urllib.parse import urldefrag
+
+from lastfm_assets.errors import BadInputError
+from lastfm_assets.sources.folder import archives_in, data_files
+from lastfm_assets.sources.hetrec import one_line
+from lastfm_assets.sources.resolve import GROUPLENS, SAMPLE_NAME, sample_folder
+from lastfm_assets.sources.urls import checked_url, opener_for, request_for, shown_url
+
+_SECONDS: Final = 10.0
+"""How long a server may take to say whether its file has changed."""
+_SAYS_SO: Final = ("ETag", "Last-Modified", "Content-Length")
+"""Headers by which a server tells one state of a file from another."""
+
+
+def signature_of(setting: str | None, *, data_folder: Path) -> str:
+    """What tells the present state of a source from another: equal ones need not be read again.
+
+    Files count by their content; one behind a URL by the checksum that the URL carries, else by
+    what its server says of it, without fetching it.
+
+    Args:
+        setting: as for `open_source`.
+        data_folder: as for `open_source`.
+
+    Returns:
+        A short text; `unknown`, with the reason, where the state cannot be seen. An unknown
+        state equals no other.
+    """
+    setting = (setting or "").strip()
+    try:
+        if setting == SAMPLE_NAME:
+            return _of_path(sample_folder())
+        if "://" in setting:
+            return _of_url(setting)
+        if setting:
+            return _of_path(Path(setting).expanduser())
+        raw = data_folder / "raw"
+        held = raw.is_dir() and (data_files(raw) or archives_in(raw))
+        return _of_path(raw) if held else f"{GROUPLENS.checksum.digest} to be fetched"
+    except (OSError, RuntimeError, ValueError, BadInputError) as problem:
+        return f"unknown: {one_line(problem)}"
+
+
+def is_known(signature: str) -> bool:
+    """Whether a signature says what a source looks like."""
+    return not signature.startswith("unknown")
+
+
+def _of_path(path: Path) -> str:
+    """Hash of the names and contents of the listening files, or of the archive."""
+    if path.is_file():
+        files = {path.name: path}
+    else:
+        names = data_files(path) or [archive.name for archive in archives_in(path)]
+        files = {name: path / name for name in names}
+    if not files:
+        raise BadInputError(f"{one_line(path)} holds no listening files")
+    digest = hashlib.sha256()
+    for name, file in sorted(files.items()):
+        stat = file.stat()
+        content = _hashed(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        digest.update(f"{name}\0{content}\0".encode())
+    return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=64)
+def _hashed(path: str, *_state: int) -> str:
+    """Hash of a file, taken once for each state that its inode, size and times tell apart."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _of_url(setting: str) -> str:
+    checked_url(setting)
+    url, checksum = urldefrag(setting)
+    if checksum:
+        return checksum
+    request = request_for(url)
+    request.method = "HEAD"
+    try:
+        with opener_for(url).open(request, timeout=_SECONDS) as answer:
+            said = [answer.headers[name] for name in _SAYS_SO if answer.headers[name]]
+    except (urllib.error.URLError, http.client.HTTPException) as problem:
+        return f"unknown: {shown_url(url)} did not answer ({one_line(problem)})"
+    if not any(name in answer.headers for name in _SAYS_SO[:2]):
+        return f"unknown: the server of {shown_url(url)} does not say when its file changed"
+    return one_line("; ".join(said))

@@ -1,0 +1,128 @@
+"""The assets: a row for every run, and a page in the store that says which run made it."""
+
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+from report_world import NAMES, Read, world
+
+from lastfm_assets.automation.resources import StoreIOManager
+from lastfm_assets.insight.assets import history_table, report
+from lastfm_assets.insight.history import HISTORY
+from lastfm_assets.insight.report import Report
+from lastfm_assets.io import Store
+from lastfm_assets.listening.tables import RAW_TABLES
+
+HISTORY_KEY, REPORT_KEY = ("insight", "history"), ("insight", "report")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store as it is once lists have been made."""
+    store, inputs = Store(str(tmp_path / "store")), world()
+    values = {
+        ("evaluation", "leaderboard"): inputs.leaderboard,
+        ("evaluation", "champion"): inputs.champion,
+        ("evaluation", "comparison"): inputs.comparison,
+        ("evaluation", "segments"): inputs.segments,
+        ("listening", "interactions"): inputs.interactions,
+        ("listening", "artists"): inputs.artists,
+        ("listening", "tag_assignments"): inputs.tag_assignments,
+        ("listening", "rejected_rows"): inputs.rejected_rows,
+        ("listening", "split"): inputs.split,
+        ("recommendations", "top_artists"): inputs.lists,
+        ("recommendations", "similar_artists"): inputs.similar_artists,
+    }
+    for table in RAW_TABLES:
+        values["raw", table.asset] = pd.DataFrame({"line": range(2, 2 + 7)})
+    for key, value in values.items():
+        store.write(key, value, source="sample")
+    return store
+
+
+def run(store: Store, instance: dg.DagsterInstance, *, raise_on_error: bool = True) -> str:
+    """One run of both assets; returns its id."""
+    made = {*history_table.keys, *report.keys}
+    given = {key for asset in (history_table, report) for key in asset.dependency_keys} - made
+    result = dg.materialize(
+        [history_table, report, *(dg.AssetSpec(key) for key in sorted(given))],
+        instance=instance,
+        raise_on_error=raise_on_error,
+        resources={
+            "store": store,
+            "ui_url": "http://127.0.0.1:3000",
+            "io_manager": StoreIOManager(store, {"ui_url": "http://127.0.0.1:3000"}),
+        },
+    )
+    if not result.success:
+        (said,) = {
+            event.step_failure_data.user_failure_data.description
+            for event in result.all_events
+            if event.is_step_failure and event.step_failure_data.user_failure_data
+        }
+        return str(said)
+    return result.run_id
+
+
+def test_every_run_adds_a_row_and_makes_the_page_anew(store: Store) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(["recommendations", "published"], metadata={"version": 5})
+        )
+        first = run(store, instance)
+        page = store.read(REPORT_KEY, Report)
+        second = run(store, instance)
+        started = [instance.get_run_stats(one).start_time for one in (first, second)]
+    table = store.read(HISTORY_KEY, pd.DataFrame)
+    assert tuple(table.columns) == HISTORY
+    assert table["run_id"].tolist() == [first, second]
+    assert table["published_version"].tolist() == [5, 5]
+    assert table["source"].tolist() == ["sample", "sample"]
+    seconds = [moment.timestamp() for moment in table["refreshed_at"]]
+    assert seconds == [int(one) for one in started if one is not None]
+    assert f"runs/{first}" in page.html
+    assert "This is the first refresh" in page.html
+    again = Read.page(store.read(REPORT_KEY, Report).html)
+    assert "has stayed at 0.300 for 2 refreshes" in again.text
+    assert "0 of 35 rows read" not in again.text
+    assert "3 of 35 rows read were refused" in again.text
+
+
+def test_the_page_in_the_store_is_a_page_that_a_browser_opens(store: Store) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        run(store, instance)
+    path = store.path(REPORT_KEY, Report)
+    assert path.name == "report.html"
+    content = path.read_text("utf-8")
+    assert content.startswith("<!doctype html>")
+    assert content.encode().index(b'<meta charset="utf-8">') < 1024, "browsers look no further"
+    assert store.source_of(REPORT_KEY, Report) == "sample"
+    assert NAMES[0] not in content, "names travel inside the packed data"
+
+
+def test_a_damaged_history_is_not_written_over(store: Store) -> None:
+    path = store.path(HISTORY_KEY, pd.DataFrame)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not parquet")
+    with dg.DagsterInstance.ephemeral() as instance:
+        said = run(store, instance, raise_on_error=False)
+    assert said == (
+        f"{path}: earlier refreshes cannot be read; restore the file, or move it away to begin anew"
+    )
+    assert path.read_bytes() == b"not parquet"
+
+
+def test_without_a_published_version_there_is_still_a_row(store: Store) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        run(store, instance)
+    assert store.read(HISTORY_KEY, pd.DataFrame)["published_version"].isna().tolist() == [True]
+
+
+def test_a_champion_with_other_parameters_has_a_page_too(store: Store) -> None:
+    other = world().champion.model_copy(update={"fingerprint": "e" * 64})
+    store.write(("evaluation", "champion"), other, source="sample")
+    with dg.DagsterInstance.ephemeral() as instance:
+        run(store, instance)
+    assert store.read(HISTORY_KEY, pd.DataFrame)["held_out_ndcg@10"].isna().all()
+    assert "als serves 3 users" in Read.page(store.read(REPORT_KEY, Report).html).text
