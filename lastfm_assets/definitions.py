@@ -2,12 +2,14 @@
 
 import dagster as dg
 
+from lastfm_assets.automation.alerts import tell_operator
 from lastfm_assets.automation.console import one_line_logger
 from lastfm_assets.automation.jobs import refresh_job, tune_job
 from lastfm_assets.automation.resources import resources_of
 from lastfm_assets.automation.unattended import daily_refresh, source_changed
 from lastfm_assets.evaluation import assets as evaluation_assets
 from lastfm_assets.evaluation import checks as evaluation_checks
+from lastfm_assets.insight import assets as insight_assets
 from lastfm_assets.listening import assets as listening_assets
 from lastfm_assets.listening import checks as listening_checks
 from lastfm_assets.models import assets as model_assets
@@ -26,6 +28,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
                 model_assets,
                 evaluation_assets,
                 recommendation_assets,
+                insight_assets,
                 tuning_assets,
             ]
         ),
@@ -34,7 +37,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         ),
         jobs=[refresh_job, tune_job],
         schedules=[daily_refresh],
-        sensors=[source_changed],
+        sensors=[source_changed, tell_operator],
         resources=resources_of(settings),
         executor=dg.in_process_executor,
         loggers={"console": one_line_logger},

@@ -9,8 +9,6 @@ import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, Final, Literal
 
-import numpy as np
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -37,16 +35,13 @@ def paper(width: float, height: float) -> "Figure":
 
 def png(figure: "Figure") -> bytes:
     """The figure as a PNG, the same bytes every time."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (slow to import)
     from PIL import Image  # noqa: PLC0415 (Matplotlib brings it)
 
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    opaque = Image.fromarray(np.asarray(canvas.buffer_rgba())[:, :, :3].copy())
-    buffer = io.BytesIO()
-    few = opaque.quantize(_COLOURS, dither=Image.Dither.NONE)
-    few.save(buffer, format="png", optimize=True, dpi=(_DPI, _DPI))
-    return buffer.getvalue()
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png")
+    few = Image.open(drawn).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+    few.save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 def plain(axes: "Axes", *, grid: str) -> None:
@@ -67,7 +62,9 @@ def counts_along(axes: "Axes", which: Literal["x", "y"], *, log: bool = False) -
         axes.set(**{f"{which}scale": "log"})
     else:
         axis.set_major_locator(MaxNLocator(6, integer=True))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+    )
     axis.set_minor_formatter(NullFormatter())
 
 

@@ -1,5 +1,6 @@
 """Every column name and every term, spelled once."""
 
+import re
 from typing import Final, Literal, get_args
 
 
@@ -85,7 +86,7 @@ _NOTES: Final = {
     Columns.FILE: "File that the row came from, without its ending.",
     Columns.TEXT: "A refused line as it came.",
     Columns.REASON: "Why the row was refused.",
-    Columns.MODEL: "Model that made the row.",
+    Columns.MODEL: "Model that the row is of.",
     Columns.RANK: "Place in the list, 1 the best.",
     Columns.SCORE: "The model's score, min-max scaled within the list: 1 the best, 0 the last.",
     Columns.BECAUSE: "What explains the choice, best first.",
@@ -100,7 +101,16 @@ _NOTES: Final = {
     "error": "Why the trial failed.",
     "code": "Version of the sources that fitted the model.",
     "knob": "The parameter that is turned; start and shipped: all of them at once.",
-    "users": "Users with something held out.",
+    "users": "Users; in a table of figures, those with something held out.",
+    "artists": "Artists of the catalogue.",
+    "pairs": "Pairs of a user and an artist that the user plays.",
+    "refreshed_at": "When the refresh began, UTC.",
+    "run_id": "Run of the refresh, as the web UI numbers it.",
+    "source": "Name of the source.",
+    "published_version": "Version of the published lists that readers saw after the refresh.",
+    "segment_kind": "By what users are told apart: how much they play, or how popular what they "
+    "play is.",
+    "segment": "Third of the users, lowest first: few, middle, many, or niche, middle, popular.",
     "metric": "Held-out metric that the models are compared by.",
     "model_a": "The one model.",
     "model_b": "The other.",
@@ -115,19 +125,123 @@ _NOTES: Final = {
 }
 
 
+_FIGURES: Final = {
+    "precision": "Share of the first {k} places that hold an artist put aside; 0 to 1, higher is "
+    "better.",
+    "recall": "Share of the artists put aside that stand among the first {k}; 0 to 1, higher is "
+    "better.",
+    "ndcg": "Gain of the first {k}, a hit at rank i counting 1 / log2(i + 1), over the best "
+    "possible gain; 0 to 1, higher is better.",
+    "map": "Precision at each hit among the first {k}, summed, over the most hits there could be; "
+    "0 to 1, higher is better.",
+    "mrr": "One over the rank of the first hit, 0 where the first {k} have none; 0 to 1, higher is "
+    "better.",
+    "hit_rate": "1 where the first {k} have a hit, else 0; of several users the share who have "
+    "one, higher is better.",
+    "auc": "Chance that an artist put aside is ranked before another, over the whole ranking; 0 to "
+    "1, by chance 0.5, higher is better.",
+    "coverage": "Share of the catalogue that anybody's first {k} name; 0 to 1, higher is wider.",
+    "gini": "Inequality of how often the artists of the catalogue stand among the first {k}; 0 all "
+    "equally often, near 1 one alone, lower is more even.",
+    "novelty": "Mean of -log2 of the share of users who play an artist of the first {k}; bits, 0 "
+    "upward, higher is less known.",
+    "diversity": "1 - mean cosine of the tags of two artists of the first {k}; 0 to 1, higher is "
+    "more varied.",
+    "popularity_lift": "How many more listeners the first {k} have than what their user plays, as "
+    "a share of the latter; -1 upward, 0 is the user's own taste, above 0 what is popular.",
+    "users_served": "Share of users whose list has {k} artists; 0 to 1, higher is better.",
+    "precision_ceiling": "The best precision@{k} that any lists could reach, as some users have "
+    "fewer artists put aside; 0 to 1.",
+}
+"""Of each figure that lists are judged by: what it is, its range, and what is good."""
+_FIGURE: Final = re.compile(
+    rf"(?:({'|'.join(PARTS)})_)?({'|'.join(_FIGURES)})(?:@(\d+))?(?:_(low|high))?"
+)
+
+
 def column_note(column: str) -> str:
-    """One sentence on what a column holds."""
+    """One sentence on what a column holds.
+
+    Raises:
+        ValueError: nobody has written one.
+    """
     if column in _NOTES:
         return _NOTES[column]
-    part = next((part for part in PARTS if column.startswith(f"{part}_")), None)
-    if part is None:
-        return f"{column} of the user."
-    metric = column.removeprefix(f"{part}_").removesuffix("_low").removesuffix("_high")
-    where = f"{metric} on the {part.replace('_', ' ')} pairs"
-    if column.endswith("_low"):
-        return f"Lower end of the 95% interval of {where}."
-    if column.endswith("_high"):
-        return f"Upper end of the 95% interval of {where}."
-    if "ceiling" in metric:
-        return "The best held-out precision@10 that any lists could reach."
-    return f"{where}, mean over users."
+    named = _FIGURE.fullmatch(column)
+    if named is None:
+        raise ValueError(
+            f"column {column!r} has no note, expected a sentence on what it holds; add it to "
+            "lastfm_assets/vocabulary.py"
+        )
+    part, figure, cutoff, bound = named.groups()
+    where = f" on the {part.replace('_', '-')} pairs" if part else ""
+    if bound:
+        end = {"low": "Lower", "high": "Upper"}[bound]
+        name = column.removeprefix(f"{part}_").removesuffix(f"_{bound}")
+        return f"{end} end of the 95% interval of {name}{where}."
+    said = _FIGURES[figure].format(k=cutoff)
+    return f"Mean over users{where}: {said[0].lower()}{said[1:]}" if part else said
+
+
+_TYPES: Final = {
+    **dict.fromkeys(
+        (
+            Columns.USER,
+            Columns.ARTIST,
+            Columns.PLAYS,
+            Columns.TAG,
+            Columns.DAY,
+            Columns.MONTH,
+            Columns.YEAR,
+            Columns.FRIEND,
+            Columns.LINE,
+            Columns.TO_ARTIST,
+            "number",
+            "splits",
+            "users",
+            "artists",
+            "pairs",
+            "seed",
+        ),
+        "int64",
+    ),
+    "published_version": "Int64",
+    Columns.RANK: "int32",
+    Columns.PART: "category",
+    **dict.fromkeys((Columns.DATE, "refreshed_at"), "datetime64"),
+    **dict.fromkeys(
+        (
+            Columns.NAME,
+            Columns.URL,
+            Columns.PICTURE,
+            Columns.TAG_VALUE,
+            Columns.FILE,
+            Columns.TEXT,
+            Columns.REASON,
+            Columns.MODEL,
+            Columns.BECAUSE,
+            Columns.TO_NAME,
+            "run_id",
+            "source",
+            "state",
+            "parameters",
+            "error",
+            "code",
+            "knob",
+            "segment_kind",
+            "segment",
+            "metric",
+            "model_a",
+            "model_b",
+            "verdict",
+            "fingerprint",
+        ),
+        "str",
+    ),
+}
+"""Columns that are not float64."""
+
+
+def column_type(column: str) -> str:
+    """What pandas keeps a column as, where every row has a value."""
+    return _TYPES.get(column, "float64")

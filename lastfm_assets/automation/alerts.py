@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import dagster as dg
+from dagster._core.definitions.run_request import DagsterRunReaction
 from pydantic import SecretStr
 
 from lastfm_assets.automation import delivery
@@ -41,8 +42,12 @@ _LOOKED_BACK: Final = 25
 )
 def tell_operator(
     context: dg.RunFailureSensorContext, settings: dg.ResourceParam[Settings]
-) -> dg.SkipReason | None:
-    """Sends an alert for a failed run of ours, unless the last one told the same."""
+) -> dg.SkipReason | DagsterRunReaction:
+    """Sends an alert for a failed run of ours, unless the last one told the same.
+
+    Something is always returned: then Dagster hands over one run a look, where it would else take
+    several, and break off, and repeat, if it were to act on one and skip another.
+    """
     run = context.dagster_run
     channels = _channels(settings)
     skipped = _not_ours(run) or (None if channels else "neither LASTFM_ALERT_WEBHOOK nor EMAIL set")
@@ -59,7 +64,7 @@ def tell_operator(
         return dg.SkipReason(f"no channel took the alert for run {run.run_id}")
     context.instance.add_run_tags(run.run_id, {ALERTED: cause, ALERTED_BY: run.run_id})
     context.log.info(f"told of run {run.run_id} by {' and '.join(taken)}")
-    return None
+    return DagsterRunReaction(dagster_run=run, run_status=dg.DagsterRunStatus.FAILURE)
 
 
 def _not_ours(run: dg.DagsterRun) -> str | None:
@@ -74,6 +79,8 @@ def _not_ours(run: dg.DagsterRun) -> str | None:
         return f"run {run.run_id} is of {run.job_name} in {location}, which is not watched"
     if run.tags.get(_WILL_RETRY) == "true":
         return f"run {run.run_id} is tried again"
+    if ALERTED in run.tags:
+        return f"run {run.run_id} was told of already"
     return None
 
 

@@ -138,12 +138,20 @@ def _reason(said: str) -> str:
 
 
 def main() -> int:
-    """Prepares the home and prints it, or says in one line what is wrong."""
+    """Prepares the home with its database and prints it, or says in one line what is wrong.
+
+    The servers start at the same moment after it: two that made the database at once would leave
+    it with two versions, and none would ever start again.
+    """
     try:
-        sys.stdout.write(f"{prepare_home()}\n")
+        home = prepare_home()
     except LastfmAssetsError as problem:
         sys.stderr.write(f"error: {problem}\n")
         return problem.exit_code
+    import dagster as dg  # noqa: PLC0415 (the home alone needs no Dagster)
+
+    with dg.DagsterInstance.get():
+        sys.stdout.write(f"{home}\n")
     return 0
 
 

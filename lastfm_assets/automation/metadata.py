@@ -1,8 +1,9 @@
 """What the web UI shows of a value: counts, schema, a preview; and rules as asset checks."""
 
 import inspect
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import dagster as dg
@@ -14,6 +15,10 @@ from lastfm_assets.vocabulary import column_note
 
 OWNERS: Final = ["team:recommendations"]
 PREVIEW_ROWS: Final = 5
+_CELL: Final = 60
+"""Characters of a cell of the preview."""
+_NAMED: Final = 3
+"""Columns upstream that a sentence names."""
 _SECONDS_BETWEEN_MESSAGES: Final = 2.0
 
 
@@ -22,38 +27,83 @@ def key(*parts: str) -> dg.AssetKey:
     return dg.AssetKey(list(parts))
 
 
-def schema_of(table: pd.DataFrame) -> dg.TableSchema:
-    """Columns with their types and a sentence each."""
+def schema_of(
+    types: Mapping[str, str], lineage: dg.TableColumnLineage | None = None
+) -> dg.TableSchema:
+    """Columns with their types and a sentence each, and where they come from in a second one.
+
+    Args:
+        types: by column, in order.
+        lineage: of the table. The open-source web UI shows columns, but not their lineage.
+    """
+    deps = lineage.deps_by_column if lineage else {}
     return dg.TableSchema(
         columns=[
-            dg.TableColumn(str(name), str(dtype), description=column_note(str(name)))
-            for name, dtype in table.dtypes.items()
+            dg.TableColumn(name, type_, description=column_note(name) + _origin(deps.get(name, ())))
+            for name, type_ in types.items()
         ]
     )
 
 
-def table_metadata(table: pd.DataFrame, **more: float | str) -> dict[str, Any]:
+def types_of(table: pd.DataFrame) -> dict[str, str]:
+    """Types by column as pandas names them; the unit of a date depends on where it was read."""
+    return {str(name): str(dtype).partition("[")[0] for name, dtype in table.dtypes.items()}
+
+
+def _origin(deps: Sequence[dg.TableColumnDep]) -> str:
+    if not deps:
+        return ""
+    named = [f"{dep.asset_key.to_user_string()}.{dep.column_name}" for dep in deps]
+    if len(named) > _NAMED:
+        named = [named[0], f"{len(named) - 1} others"]
+    *first, last = named
+    return f" From {', '.join(first)}{' and ' if first else ''}{last}."
+
+
+def table_metadata(table: pd.DataFrame, **more: Any) -> dict[str, Any]:
     """Row count, schema and the first rows of a table, and whatever else is worth showing.
+
+    Figures that are plain floats under keys that do not change are plotted over the runs; those
+    that do not exist are left out.
 
     Values shown are text in cells, never markup, as names come from strangers.
     """
-    schema = schema_of(table)
+    schema = schema_of(types_of(table), more.get("dagster/column_lineage"))
     records = [
         dg.TableRecord({str(name): _cell(value) for name, value in row.items()})
         for row in table.head(PREVIEW_ROWS).to_dict("records")
     ]
     return {
         "dagster/row_count": len(table),
+        **_pictures_first(finite(more)),
         "dagster/column_schema": schema,
-        "preview": dg.MetadataValue.table(records, schema),
-        **more,
+        "preview": dg.MetadataValue.table(records, schema),  # the longest comes last
     }
 
 
+def finite(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that exist: the UI cannot plot a NaN."""
+    return {
+        name: value
+        for name, value in figures.items()
+        if not isinstance(value, float) or math.isfinite(value)
+    }
+
+
+def _pictures_first(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(
+        sorted(figures.items(), key=lambda item: not isinstance(item[1], dg.MarkdownMetadataValue))
+    )
+
+
 def _cell(value: Any) -> str | float | bool:
-    if isinstance(value, str | bool | int | float) and value == value:  # noqa: PLR0124 (NaN)
+    """A value as a cell of the preview, in which long text and many digits make rows unreadable."""
+    if isinstance(value, float) and math.isfinite(value):
+        return float(f"{value:.6g}")
+    if isinstance(value, bool | int):
         return value
-    return str(value)
+    text = str(value)
+    return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"
 
 
 def log_progress(context: dg.AssetExecutionContext, what: str) -> Progress:

@@ -10,13 +10,17 @@ import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from lastfm_assets.automation.failures import fails_clearly
+from lastfm_assets.automation.lineage import columns_of, lineage_of
 from lastfm_assets.automation.metadata import (
     OWNERS,
+    finite,
     key,
     log_progress,
     table_metadata,
 )
+from lastfm_assets.automation.pictures import picture
 from lastfm_assets.errors import StoreError
+from lastfm_assets.evaluation import charts
 from lastfm_assets.evaluation.challenge import Serving, choose
 from lastfm_assets.evaluation.comparison import compare
 from lastfm_assets.evaluation.gate import (
@@ -45,8 +49,14 @@ from lastfm_assets.provenance import code_version
 from lastfm_assets.vocabulary import Columns
 
 LEADERBOARD = key("evaluation", "leaderboard")
+COMPARISON = key("evaluation", "comparison")
+SEGMENTS = key("evaluation", "segments")
 CHAMPION = key("evaluation", "champion")
 COMPARED_METRICS: Final = ("ndcg@10", "precision@10")
+_DRAWN: Final = "ndcg@10"
+"""The metric of the pictures of comparison and segments."""
+_BEST_FIGURES: Final = (SELECTION, JUDGED, "held_out_ndcg@10", "held_out_recall@10")
+"""Of the best model, whichever it is: plotted over the runs."""
 _JUDGING = code_version(
     "evaluation/metrics.py",
     "evaluation/judge.py",
@@ -118,7 +128,7 @@ _EVALUATIONS = {
 
 
 @dg.asset(
-    key=key("evaluation", "comparison"),
+    key=COMPARISON,
     ins=_EVALUATIONS,
     group_name="evaluation",
     kinds={"pandas", "parquet"},
@@ -126,12 +136,17 @@ _EVALUATIONS = {
     code_version=code_version(
         "evaluation/comparison.py", "evaluation/leaderboard.py", "evaluation/metrics.py"
     ),
+    metadata=columns_of(COMPARISON),
 )
 @fails_clearly
 def comparison(
     seed: dg.ResourceParam[int], **evaluations: Evaluation
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """Every pair of models on the same held-out users, and which of the two beats the other."""
+    """Every pair of models on the same held-out users, and which of the two beats the other.
+
+    All pairs are told apart at once, by the step-down maximum of Romano and Wolf: the chance of
+    any false "beats" in the table is 5%. Users are drawn with replacement, not their artists.
+    """
     tables = [
         compare(held_out_figures([evaluations[name] for name in MODELS], metric), seed=seed).assign(
             metric=metric
@@ -141,22 +156,40 @@ def comparison(
     table = pd.concat(tables, ignore_index=True)
     table = table[["metric", *table.columns.drop("metric")]]
     beaten = int(table["verdict"].str.contains(" beats ").sum())
-    return dg.MaterializeResult(value=table, metadata=table_metadata(table, beaten=beaten))
+    return dg.MaterializeResult(
+        value=table,
+        metadata=table_metadata(
+            table,
+            beaten=beaten,
+            **{
+                "every model against every other": picture(
+                    charts.comparison(table, _DRAWN),
+                    f"Difference of held-out {_DRAWN} of every two models",
+                ),
+                **lineage_of(COMPARISON),
+            },
+        ),
+    )
 
 
 @dg.asset(
-    key=key("evaluation", "segments"),
+    key=SEGMENTS,
     ins={"matrix": dg.AssetIn(key("listening", "weighted_matrix")), **_EVALUATIONS},
     group_name="evaluation",
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     code_version=code_version("evaluation/segments.py", "evaluation/metrics.py"),
+    metadata=columns_of(SEGMENTS),
 )
 @fails_clearly
 def segments_table(
     matrix: ListeningMatrix, seed: dg.ResourceParam[int], **evaluations: Evaluation
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """For whom each model works: users of few and many plays, of niche and of popular taste."""
+    """For whom each model works: users of few and many plays, of niche and of popular taste.
+
+    Users are cut into thirds twice: by their plays in training, and by the mean number of
+    listeners of the artists they play. Each figure is a mean over the users of one third.
+    """
     labels = segments(matrix)
     tables = [
         segment_table(evaluations[name].part("held_out"), labels, seed=seed).assign(
@@ -166,7 +199,22 @@ def segments_table(
     ]
     table = pd.concat(tables, ignore_index=True)
     table = table[[Columns.MODEL, *table.columns.drop(Columns.MODEL)]]
-    return dg.MaterializeResult(value=table, metadata=table_metadata(table))
+    named = table["segment_kind"] + "_" + table["segment"]
+    best = table.groupby(named, sort=False)[_DRAWN].max()
+    return dg.MaterializeResult(
+        value=table,
+        metadata=table_metadata(
+            table,
+            **{f"best_{_DRAWN}_{name}": float(value) for name, value in best.items()},
+            **{
+                "for whom models work": picture(
+                    charts.segments(table, _DRAWN),
+                    f"Held-out {_DRAWN} of users of few and many plays, of niche and popular taste",
+                ),
+                **lineage_of(SEGMENTS),
+            },
+        ),
+    )
 
 
 @dg.asset(
@@ -178,12 +226,17 @@ def segments_table(
     code_version=code_version(
         "evaluation/leaderboard.py", "evaluation/comparison.py", "evaluation/metrics.py"
     ),
+    metadata=columns_of(LEADERBOARD),
 )
 @fails_clearly
 def leaderboard_table(
     split_pairs: pd.DataFrame, seed: dg.ResourceParam[int], **evaluations: Evaluation
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """All models on one table, best on validation first, with 95% intervals on held out."""
+    """All models on one table, best on validation first, with 95% intervals on held out.
+
+    Validation chooses the champion; held out judges it and chooses nothing. The ceiling is what
+    perfect lists would reach, as some users have fewer than ten artists held out.
+    """
     sizes = pairs_of(split_pairs, "held_out").groupby(Columns.USER).size()
     table = leaderboard([evaluations[name] for name in MODELS], sizes, seed=seed)
     figures = {
@@ -193,7 +246,20 @@ def leaderboard_table(
     }
     return dg.MaterializeResult(
         value=table,
-        metadata=table_metadata(table, **{CEILING: float(table[CEILING].iloc[0])}, **figures),
+        metadata=table_metadata(
+            table,
+            best_model=str(table[Columns.MODEL].iloc[0]),
+            **{
+                "accuracy of every model": picture(
+                    charts.accuracy(table),
+                    "Precision@10 and ndcg@10 of every model on held out, with 95% intervals",
+                ),
+                **{f"best_{name}": float(table[name].iloc[0]) for name in _BEST_FIGURES},
+                CEILING: float(table[CEILING].iloc[0]),
+                **figures,
+                **lineage_of(LEADERBOARD),
+            },
+        ),
     )
 
 
@@ -231,7 +297,13 @@ def champion(
     store: dg.ResourceParam[Store],
     **others: Any,
 ) -> dg.MaterializeResult[Champion]:
-    """The model that serves: best on validation, not worse than the last one, past the gate."""
+    """The model that serves: best on validation, not worse than the last one, past the gate.
+
+    1. The model best on validation challenges the one that serves.
+    2. It replaces it only if its held-out ndcg@10 is not lower, within the margin, at the lower
+       end of the 95% interval of the difference; LASTFM_CHAMPION sets a model without a contest.
+    3. Whoever is chosen must reach the least held-out precision@10, and twice that of popularity.
+    """
     source = store.source_of(LEADERBOARD.path, pd.DataFrame)
     side = SideTables(**{table: others[table] for table in SIDE})
     evaluations = {name: others[name] for name in MODELS}
@@ -262,8 +334,15 @@ def champion(
     return dg.MaterializeResult(
         value=chosen,
         metadata={
-            name: dg.MetadataValue.json(value) if isinstance(value, dict) else value
-            for name, value in chosen.model_dump().items()
+            "evidence for the champion": picture(
+                charts.champion(chosen), "The champion against its thresholds and its predecessor"
+            ),
+            **finite(
+                {
+                    name: dg.MetadataValue.json(value) if isinstance(value, dict) else value
+                    for name, value in chosen.model_dump().items()
+                }
+            ),
         },
     )
 

@@ -25,6 +25,7 @@ from lastfm_assets.evaluation.segments import KIND, SEGMENT, SEGMENTS, UNKNOWN
 from lastfm_assets.vocabulary import Columns
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 _ROW: Final = 0.31
@@ -230,7 +231,7 @@ def _by_segment(
     axes.margins(x=0.12)
 
 
-def _once(axes: "Axes") -> tuple[list[object], list[str]]:
+def _once(axes: "Axes") -> tuple[list["Artist"], list[str]]:
     """Legend entries, each name once, the models in colour first."""
     entries = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     names = sorted(entries, key=lambda name: name == "others")

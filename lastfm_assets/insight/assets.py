@@ -15,12 +15,11 @@ from lastfm_assets.insight.report import PAGE, Report, ReportInputs, build_repor
 from lastfm_assets.io import Store
 from lastfm_assets.listening.tables import RAW_TABLES
 from lastfm_assets.provenance import code_version
+from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.vocabulary import Columns
 
 HISTORY_KEY: Final = key("insight", "history")
 PUBLISHED: Final = key("recommendations", "published")
-PUBLISHED_VERSION: Final = "version"
-"""Metadata of `recommendations/published`: the number of the version that readers see."""
 _LEADERBOARD = key("evaluation", "leaderboard")
 _INTERACTIONS = dg.AssetIn(key("listening", "interactions"))
 _ARTISTS = dg.AssetIn(key("listening", "artists"))
@@ -57,13 +56,13 @@ def history_table(
     """What every refresh reached, a row a refresh; rows of earlier ones are never changed."""
     refresh = Refresh(
         refreshed_at=_started(context),
-        run_id=context.run_id,
+        run_id=context.run.run_id,
         source=store.source_of(_LEADERBOARD.path, pd.DataFrame),
         champion=champion,
         leaderboard=board,
         interactions=interactions,
         artists=artists,
-        published_version=_published_version(context),
+        published_version=_published_version(store),
     )
     table = with_refresh(_history_until_now(store), refresh)
     return dg.MaterializeResult(value=table, metadata=table_metadata(table.tail()[::-1]))
@@ -143,7 +142,7 @@ def report(  # noqa: PLR0917 (as many tables as the page shows)
             rows_read={table.stem: len(raw[f"raw_{table.asset}"]) for table in RAW_TABLES},
             source=store.source_of(_LEADERBOARD.path, pd.DataFrame),
             refreshed_at=_started(context),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             ui_url=ui_url,
         )
     )
@@ -176,18 +175,18 @@ def _history_until_now(store: Store) -> pd.DataFrame:
 
 def _started(context: dg.AssetExecutionContext) -> datetime:
     """When the run began: the same for every asset of it, and for a step that is tried again."""
-    record = context.instance.get_run_record_by_id(context.run_id)
+    record = context.instance.get_run_record_by_id(context.run.run_id)
     if record is None:
-        raise StoreError(f"run {context.run_id} is not on record; run `lastfm-assets refresh`")
+        raise StoreError(f"run {context.run.run_id} is not on record; run `lastfm-assets refresh`")
     if record.start_time is not None:
         return datetime.fromtimestamp(record.start_time, UTC)
     created: datetime = record.create_timestamp
     return created.astimezone(UTC)
 
 
-def _published_version(context: dg.AssetExecutionContext) -> int | None:
-    """Of what readers see, as its last materialization says; None where it does not."""
-    event = context.instance.get_latest_materialization_event(PUBLISHED)
-    found = event.asset_materialization if event else None
-    value = found.metadata.get(PUBLISHED_VERSION) if found else None
-    return value.value if isinstance(value, dg.IntMetadataValue) else None
+def _published_version(store: Store) -> int | None:
+    """Of what readers see now; None where nothing was ever published."""
+    try:
+        return PublishedLists(store.root).history()[0].number
+    except StoreError:
+        return None

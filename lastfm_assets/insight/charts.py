@@ -21,6 +21,8 @@ WIDTH: Final = 400
 """Units across, which are about as many pixels on the screen."""
 _SMALL: Final = 165
 """Width of one of several."""
+_MARGINS: Final = {"left": 0.23, "right": 0.98, "bottom": 0.34, "top": 0.95}
+"""Of one of several, as shares of its size."""
 _FONT: Final = 12
 _POINTS: Final = 72
 """Matplotlib's SVG has 72 units an inch, so a unit of ours is one of its points."""
@@ -183,7 +185,7 @@ def small_line(years: Sequence[float], shares: Sequence[float], *, top: float, s
         axes.set_xlabel("year")
         axes.grid(axis="y")
 
-    return _drawn(draw, 125, said, width=_SMALL)
+    return _drawn(draw, 125, said, small=True)
 
 
 def over_refreshes(days: Sequence[str], series: Sequence[Series], *, said: str) -> str:
@@ -234,13 +236,16 @@ def _legend(axes: "Axes", *, columns: int) -> None:
     )
 
 
-def _drawn(draw: Callable[["Axes"], None], height: int, said: str, width: int = WIDTH) -> str:
+def _drawn(draw: Callable[["Axes"], None], height: int, said: str, *, small: bool = False) -> str:
     import matplotlib as mpl  # noqa: PLC0415 (slow to import)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    size = (width / _POINTS, height / _POINTS)
+    size = ((_SMALL if small else WIDTH) / _POINTS, height / _POINTS)
     with mpl.rc_context({**_SETTINGS, "svg.hashsalt": said}):
-        figure = Figure(figsize=size, layout="constrained", frameon=False)
+        # to find margins takes as long as to draw, and those of many small ones are the same
+        figure = Figure(figsize=size, layout=None if small else "constrained", frameon=False)
+        if small:
+            figure.subplots_adjust(**_MARGINS)
         axes = figure.subplots()
         axes.set_facecolor("none")
         draw(axes)

@@ -21,6 +21,8 @@ TAGS: Final = 5
 """Tags of an artist, those given most often."""
 _PRECISION: Final = 1000
 """Scores and similarities travel as whole thousandths."""
+_LEVEL: Final = 6
+"""Of gzip: 9 saves 2% more and takes thrice as long."""
 _AS_TEXT: Final = -1
 
 
@@ -77,7 +79,7 @@ def lookup(
             **_similar(similar[similar[Columns.RANK] <= n_similar], ids),
         }
         text = json.dumps(whole, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        content = gzip.compress(text.encode(), compresslevel=9, mtime=0)
+        content = gzip.compress(text.encode(), compresslevel=_LEVEL, mtime=0)
         if len(content) <= budget:
             return Lookup(content, n_played, n_similar)
     return None

@@ -208,13 +208,15 @@ def _rendered(content: Mapping[str, Any]) -> str:
     )
     environment.filters["drawn"] = Markup  # SVG of `charts`, in which everything is escaped
     style, script = ((_HERE / "page" / name).read_text("utf-8") for name in ("page.css", "page.js"))
-    return environment.get_template("report.html.j2").render(
+    page = environment.get_template("report.html.j2").render(
         **content,
         style=Markup(style),  # noqa: S704 (our own file)
         script=Markup(script),  # noqa: S704 (our own file)
         style_hash=_hash(style),
         script_hash=_hash(script),
     )
+    # ASCII alone: whatever else is put into its head, no browser can mistake its encoding
+    return page.encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _hash(text: str) -> str:

@@ -7,15 +7,18 @@ import dagster as dg
 import pandas as pd
 
 from lastfm_assets.automation.failures import fails_clearly
+from lastfm_assets.automation.lineage import columns_of, lineage_of
 from lastfm_assets.automation.metadata import (
     OWNERS,
     key,
     log_progress,
     table_metadata,
 )
+from lastfm_assets.automation.pictures import picture
 from lastfm_assets.automation.resources import SIGNATURE, SOURCE
 from lastfm_assets.errors import SourceUnavailableError
 from lastfm_assets.io import Store
+from lastfm_assets.listening import charts
 from lastfm_assets.listening.clean import MERGED, RawTables, clean, refused_share
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.parse import empty, parse
@@ -36,6 +39,20 @@ _RAW = {
     "tagged_artists": "Which user called which artist what, and when, typed, a row a line.",
     "friends": "Which users are friends, typed, a row a line.",
 }
+_RAW_NOTE = (
+    "\n\nNothing is refused yet: a line that cannot be typed keeps its text, and the reason, for "
+    "`listening/rejected_rows`."
+)
+_CLEAN_NOTES = {
+    "interactions": "\n\nA pair written twice is summed; a play count that is not above zero and "
+    "an artist that is not in the catalogue are refused.",
+    "artists": "\n\nModels rank the whole of it, also artists whom nobody plays.",
+    "tag_assignments": "\n\nThey name held-out pairs too: models that are judged read "
+    "`listening/training_tags` instead.",
+    "friendships": "\n\nIn the directions that the source gives.",
+    "rejected_rows": "\n\nNothing is dropped without a trace: `line` is the line of the file, the "
+    "header being line 1. A run stops where too large a share is refused, see the checks.",
+}
 _CLEAN = {
     "interactions": "Plays of each user and artist, one row a pair, all above zero.",
     "artists": "The catalogue: every artist with its name.",
@@ -43,6 +60,8 @@ _CLEAN = {
     "friendships": "Friends among the users who have plays.",
     "rejected_rows": "Every row that cleaning refused, with file, line, text and reason.",
 }
+SPLIT = key("listening", "split")
+TRAINING_TAGS = key("listening", "training_tags")
 _PARSING = code_version("listening/parse.py", "listening/tables.py")
 _CLEANING = code_version("listening/clean.py", "listening/tables.py")
 
@@ -58,11 +77,12 @@ def _scheduled(context: dg.AssetExecutionContext) -> bool:
         name: dg.AssetOut(
             key=key("raw", name),
             dagster_type=pd.DataFrame,
-            description=description,
+            description=description + _RAW_NOTE,
             group_name="raw",
-            kinds={"parquet"},
+            kinds={"source", "parquet"},
             owners=OWNERS,
             code_version=_PARSING,
+            metadata=columns_of(key("raw", name)),
         )
         for name, description in _RAW.items()
     },
@@ -140,11 +160,12 @@ def _log_download(context: dg.AssetExecutionContext) -> Any:
         name: dg.AssetOut(
             key=key("listening", name),
             dagster_type=pd.DataFrame,
-            description=description,
+            description=description + _CLEAN_NOTES[name],
             group_name="listening",
             kinds={"pandas", "parquet"},
             owners=OWNERS,
             code_version=_CLEANING,
+            metadata=columns_of(key("listening", name)),
         )
         for name, description in _CLEAN.items()
     },
@@ -160,10 +181,17 @@ def cleaned(**raw: pd.DataFrame) -> Iterator[dg.MaterializeResult[pd.DataFrame]]
             "artists_played": int(tables.interactions[Columns.ARTIST].nunique()),
             "plays": int(tables.interactions[Columns.PLAYS].sum()),
             "duplicates_summed": int((rejected[Columns.REASON] == MERGED).sum()),
+            "plays and listeners by rank": picture(
+                charts.long_tail(tables.interactions),
+                "Plays of each user and listeners of each artist, most first, logarithmic",
+            ),
         },
         "rejected_rows": {
             "refused_share": refused_share(rejected, sum(len(table) for table in raw.values())),
             "by_reason": dg.MetadataValue.json(_by_reason(rejected)),
+            "refused rows by reason": picture(
+                charts.refused(rejected), "Refused rows by file and reason, as bars"
+            ),
         },
     }
     for name in _CLEAN:
@@ -171,7 +199,9 @@ def cleaned(**raw: pd.DataFrame) -> Iterator[dg.MaterializeResult[pd.DataFrame]]
         yield dg.MaterializeResult(
             asset_key=key("listening", name),
             value=table,
-            metadata=table_metadata(table, **facts.get(name, {})),
+            metadata=table_metadata(
+                table, **facts.get(name, {}), **lineage_of(key("listening", name))
+            ),
         )
 
 
@@ -181,43 +211,56 @@ def _by_reason(rejected: pd.DataFrame) -> dict[str, int]:
 
 
 @dg.asset(
-    key=key("listening", "split"),
+    key=SPLIT,
     ins={"interactions": dg.AssetIn(key("listening", "interactions"))},
     group_name="listening",
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     code_version=code_version("listening/split.py"),
+    metadata=columns_of(SPLIT),
 )
 @fails_clearly
 def split_pairs(
     interactions: pd.DataFrame, seed: dg.ResourceParam[int]
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """Each user's pairs dealt into 70% train, 10% validation and 20% held out, seeded."""
+    """Each user's pairs dealt into 70% train, 10% validation and 20% held out, seeded.
+
+    - **train** is what models learn from,
+    - **validation** is what parameters and the champion are chosen on,
+    - **held_out** is what they are judged on, and chooses nothing.
+    """
     table = split(interactions, seed=seed)
     sizes = {f"{part}_pairs": int(n) for part, n in table[Columns.PART].value_counts().items()}
-    return dg.MaterializeResult(value=table, metadata=table_metadata(table, **sizes))
+    return dg.MaterializeResult(
+        value=table, metadata=table_metadata(table, **sizes, **lineage_of(SPLIT))
+    )
 
 
 @dg.asset(
-    key=key("listening", "training_tags"),
+    key=TRAINING_TAGS,
     ins={
         "tag_assignments": dg.AssetIn(key("listening", "tag_assignments")),
-        "split_pairs": dg.AssetIn(key("listening", "split")),
+        "split_pairs": dg.AssetIn(SPLIT),
     },
     group_name="listening",
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     code_version=code_version("listening/side.py"),
+    metadata=columns_of(TRAINING_TAGS),
 )
 @fails_clearly
 def training_tags(
     tag_assignments: pd.DataFrame, split_pairs: pd.DataFrame
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """Tag assignments that models may learn from: none of a held-out user and artist."""
+    """Tag assignments that models may learn from: none of a held-out user and artist.
+
+    Whoever tags an artist has heard it, so such a tag would give the answer away.
+    """
     table = without_pairs(tag_assignments, pairs_of(split_pairs, "held_out"))
     left_out = len(tag_assignments) - len(table)
     return dg.MaterializeResult(
-        value=table, metadata=table_metadata(table, left_out_as_held_out=left_out)
+        value=table,
+        metadata=table_metadata(table, left_out_as_held_out=left_out, **lineage_of(TRAINING_TAGS)),
     )
 
 
@@ -232,7 +275,7 @@ class WeightingConfig(dg.Config):
 @dg.asset(
     key=key("listening", "weighted_matrix"),
     ins={
-        "split_pairs": dg.AssetIn(key("listening", "split")),
+        "split_pairs": dg.AssetIn(SPLIT),
         "artists": dg.AssetIn(key("listening", "artists")),
     },
     group_name="listening",
@@ -244,7 +287,15 @@ class WeightingConfig(dg.Config):
 def weighted_matrix(
     split_pairs: pd.DataFrame, artists: pd.DataFrame, config: WeightingConfig
 ) -> dg.MaterializeResult[ListeningMatrix]:
-    """Users x artists, weighted, of the train and validation pairs; held-out pairs are not seen."""
+    """Users x artists, weighted, of the train and validation pairs; held-out pairs are not seen.
+
+    By default BM25 of presence, for an artist whom `n_a` of `n` users play, and a user who plays
+    `l` artists where the mean user plays `m`:
+
+    `weight = log(n / (1 + n_a)) * (k1 + 1) / (1 + k1 * (1 - b + b * l / m))`
+
+    The ids of its rows and columns are kept with it.
+    """
     matrix = ListeningMatrix.from_pairs(
         pairs_of(split_pairs, "train", "validation"),
         artists[Columns.ARTIST].to_numpy(),

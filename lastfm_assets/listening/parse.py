@@ -6,7 +6,6 @@ text and the reason. `clean` looks at what the values mean.
 
 import contextlib
 import csv
-import hashlib
 import io
 import re
 from typing import Final
@@ -67,13 +66,6 @@ def empty(table: RawTable) -> pd.DataFrame:
     columns[Columns.TEXT] = pd.Series(dtype="str")
     columns[Columns.REASON] = pd.Series(dtype="str")
     return pd.DataFrame(columns)
-
-
-def content_hash(table: pd.DataFrame) -> str:
-    """SHA-256 (hex) of a table's values in order, whatever file or line ends they came from."""
-    digest = hashlib.sha256("\t".join(table.columns).encode())
-    digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _as_utf8(raw: RawFile) -> bytes:

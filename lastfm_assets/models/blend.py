@@ -150,7 +150,7 @@ class Blend:
         return np.asarray(pooled, dtype=np.float32)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BlendPlan:
     """A blend before its members are fitted."""
 

@@ -8,12 +8,14 @@ import pandas as pd
 from pydantic import SecretStr
 
 from lastfm_assets.automation.failures import fails_clearly
+from lastfm_assets.automation.lineage import columns_of, lineage_of
 from lastfm_assets.automation.metadata import (
     OWNERS,
     key,
     log_progress,
     table_metadata,
 )
+from lastfm_assets.automation.pictures import picture
 from lastfm_assets.automation.plan import SKIPPED_TAG
 from lastfm_assets.errors import GateRefusedError
 from lastfm_assets.evaluation.gate import Champion, require_approved, threshold_now
@@ -29,6 +31,7 @@ from lastfm_assets.models.trained import (
     train,
 )
 from lastfm_assets.provenance import code_version
+from lastfm_assets.recommendations import charts
 from lastfm_assets.recommendations.lists import similar_artists, top_artists
 from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.recommendations.publishing import require_sound
@@ -98,9 +101,10 @@ def serving_model(
         "artists": _ARTISTS,
     },
     group_name="recommendations",
-    kinds={"parquet"},
+    kinds={"pandas", "parquet"},
     owners=OWNERS,
     code_version=_LISTING,
+    metadata=columns_of(key("recommendations", "top_artists")),
 )
 @fails_clearly
 def top_artists_table(
@@ -111,7 +115,11 @@ def top_artists_table(
     artists: pd.DataFrame,
     settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """For every user ten artists they do not play yet, with scores and reasons."""
+    """For every user ten artists they do not play yet, with scores and reasons.
+
+    `score` is the model's, min-max scaled within each list; equal ones go to the smaller artist
+    id. `because` names the artists the user plays that speak most for the choice.
+    """
     matrix = _approved_matrix(champion, interactions, artists, settings)
     found = (model.name, model.config.model_dump(mode="json"), model.seed, model.data)
     if found != (champion.model, champion.parameters, champion.seed, matrix.fingerprint):
@@ -130,6 +138,15 @@ def top_artists_table(
             model=model.name,
             users=int(table[Columns.USER].nunique()),
             artists_recommended=int(table[Columns.ARTIST].nunique()),
+            **{
+                "coverage@10": table[Columns.ARTIST].nunique() / len(artists),
+                "lists and listening by popularity": picture(
+                    charts.popularity(table, interactions),
+                    "Share of the most played artists in lists and in listening, and the artists "
+                    "most often recommended",
+                ),
+                **lineage_of(key("recommendations", "top_artists")),
+            },
         ),
     )
 
@@ -138,7 +155,7 @@ def top_artists_table(
     key=key("recommendations", "similar_artists"),
     ins={"champion": _CHAMPION, "interactions": _INTERACTIONS, "artists": _ARTISTS},
     group_name="recommendations",
-    kinds={"parquet"},
+    kinds={"scipy", "parquet"},
     owners=OWNERS,
     code_version=code_version(
         "recommendations/lists.py",
@@ -146,6 +163,7 @@ def top_artists_table(
         "models/item_knn.py",
         "models/neighbours.py",
     ),
+    metadata=columns_of(key("recommendations", "similar_artists")),
 )
 @fails_clearly
 def similar_artists_table(
@@ -154,14 +172,22 @@ def similar_artists_table(
     artists: pd.DataFrame,
     settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """For every artist its ten nearest by who plays them."""
+    """For every artist its ten nearest by who plays them.
+
+    `similarity` is the cosine of two artists' listeners, shrunk where few play both.
+    """
     matrix = _approved_matrix(champion, interactions, artists, settings)
     table = similar_artists(matrix, _names(artists))
     findings = {rule.__name__: rule(table, artists=artists) for rule in SIMILAR_ARTISTS_RULES}
     require_sound("recommendations/similar_artists", findings)
     return dg.MaterializeResult(
         value=table,
-        metadata=table_metadata(table, artists=int(table[Columns.TO_ARTIST].nunique())),
+        metadata=table_metadata(
+            table,
+            artists=int(table[Columns.TO_ARTIST].nunique()),
+            mean_similarity=float(table[Columns.SIMILARITY].mean()),
+            **lineage_of(key("recommendations", "similar_artists")),
+        ),
     )
 
 
@@ -177,7 +203,9 @@ def similar_artists_table(
     group_name="recommendations",
     kinds={"deltalake"},
     owners=OWNERS,
-    code_version=code_version("recommendations/published.py", "recommendations/publishing.py"),
+    code_version=code_version(
+        "recommendations/published.py", "recommendations/delta.py", "recommendations/versions.py"
+    ),
     freshness_policy=dg.FreshnessPolicy.time_window(
         fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
     ),
@@ -210,7 +238,7 @@ def published(
         champion.model,
         store.source_of(("recommendations", "top_artists"), pd.DataFrame),
         champion.precision,
-        context.run_id,
+        context.run.run_id,
     )
     publication = PublishedLists(store.root).publish(lists, about)
     version = publication.version
@@ -246,7 +274,12 @@ def published(
     group_name="recommendations",
     kinds={"sql"},
     owners=OWNERS,
-    code_version=code_version("recommendations/serve.py", "recommendations/serving.py"),
+    code_version=code_version(
+        "recommendations/serve.py",
+        "recommendations/serving.py",
+        "recommendations/postgresql.py",
+        "recommendations/duckdb_file.py",
+    ),
     retry_policy=dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL),
 )
 @fails_clearly

@@ -1,24 +1,30 @@
-"""What delta-rs needs to be told, and how its errors read."""
+"""The published lists' Delta table as delta-rs sees it: options, commits, rows and errors."""
 
 import contextlib
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
-from deltalake import CommitProperties, PostCommitHookProperties
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from upath import UPath
 
 from lastfm_assets.errors import BadInputError, StoreError
+from lastfm_assets.formats import version_of
+from lastfm_assets.recommendations.versions import Version, versions_of
 from lastfm_assets.sources.hetrec import one_line
-from lastfm_assets.vocabulary import column_note
+from lastfm_assets.vocabulary import Columns, column_note
 
 LOG_IS_OURS: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 """Commits leave older entries of the log alone: how long they are needed, only we know."""
+ORDER: Final = (Columns.USER, Columns.RANK)
+"""What published rows are ordered by."""
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 _MISREAD: Final = re.compile(r"[%?#\\\[\]^|\x00-\x1f]")
 """Characters of a folder's name that delta-rs 1.6 takes for something else, or stumbles over."""
@@ -60,8 +66,9 @@ def clear_errors(place: UPath, what: str) -> Iterator[None]:
         ) from None
     except (DeltaError, OSError, ValueError, KeyError, TypeError, pa.ArrowException) as problem:
         said = one_line(_COLOURS.sub("", str(problem)))
+        cure = "see to the disk, or remove that folder if it is damaged, and " * (what == "written")
         raise StoreError(
-            f"{place}: cannot be {what} ({said}); run `lastfm-assets refresh`"
+            f"{place}: cannot be {what} ({said}); {cure}run `lastfm-assets refresh`"
         ) from None
 
 
@@ -112,3 +119,76 @@ def sync(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def upkeep(retention: timedelta) -> dict[str, str]:
+    """Properties of a table by which other programs keep what we need; see ADR 12."""
+    return {
+        "delta.deletedFileRetentionDuration": f"interval {hours(retention)} hours",
+        "delta.logRetentionDuration": f"interval {2 * hours(retention)} hours",
+        "delta.enableExpiredLogCleanup": "false",
+        "delta.checkpointInterval": "10",
+    }
+
+
+def hours(retention: timedelta) -> int:
+    """Whole hours, as delta-rs counts a retention."""
+    return int(retention / timedelta(hours=1))
+
+
+def commits(place: UPath, number: int) -> Iterator[dict[str, Any]]:
+    """What each commit up to version `number` says of itself, with its `version`, newest first.
+
+    Read from the log's own files: `DeltaTable.history` of delta-rs 1.6 goes on to the newest
+    commit whatever version its table is at, and numbers all of them wrongly then.
+
+    Raises:
+        ValueError, TypeError, KeyError: a file of the log is damaged.
+    """
+    for version in range(number, -1, -1):
+        try:
+            content = (place / "_delta_log" / f"{version:020}.json").read_text("utf-8")
+        except FileNotFoundError:  # the log has been shortened
+            return
+        for line in content.splitlines():
+            action = json.loads(line)
+            if "commitInfo" in action:
+                yield {**action["commitInfo"], "version": version}
+
+
+def newest(place: UPath, number: int) -> Version:
+    """The version that readers of the table's state `number` see.
+
+    Raises:
+        ValueError: somebody else has made the table.
+    """
+    found = next(versions_of(commits(place, number)), None)
+    if found is None:
+        raise ValueError("a Delta table that lastfm-assets has not written")
+    return found
+
+
+def is_whole(table: DeltaTable, version: Version) -> bool:
+    """Whether the files that readers need are there and hold what was published."""
+    try:
+        return version_of(lists_at(table, version)) == version.content
+    except (DeltaError, OSError, ValueError, pa.ArrowException):
+        return False
+
+
+def lists_at(table: DeltaTable, version: Version) -> pd.DataFrame:
+    """The lists of the state that a table is at, which is that of `version`.
+
+    Raises:
+        ValueError: they are not as many rows as were published.
+    """
+    # on this thread alone, see formats._from_parquet
+    arrow = table.to_pyarrow_dataset().to_table(use_threads=False)
+    if arrow.num_rows != version.rows:
+        raise ValueError(
+            f"{arrow.num_rows} rows, where version {version.number} has {version.rows}: another "
+            "program has written to it"
+        )
+    order = [(column, "ascending") for column in ORDER]
+    lists: pd.DataFrame = arrow.sort_by(order).to_pandas(use_threads=False)
+    return lists

@@ -89,12 +89,20 @@ class DuckDBFile:
                 f"{self.path}: a DuckDB file with other tables than ours, which would be lost; "
                 "name another file in LASTFM_PUBLISH_URL"
             )
-        said = database.execute(f"SELECT to_json(p)->>'layout' FROM {SCHEMA}.{PUBLICATION} p")  # noqa: S608 (constants)
-        if said.fetchall() != [(str(LAYOUT),)]:
+        columns = database.execute(
+            "SELECT column_name FROM duckdb_columns() WHERE (schema_name, table_name) = (?, ?) "
+            "ORDER BY column_index",
+            [SCHEMA, PUBLICATION],
+        ).fetchall()
+        if tuple(name for (name,) in columns) != TABLES[-1].columns:
             return None
-        columns = "version, content, tables, model, source, epoch_us(published_at)"
-        row = database.execute(f"SELECT {columns} FROM {SCHEMA}.{PUBLICATION}").fetchall()[0]  # noqa: S608
-        return Served(*row[:-1], published_at=_EPOCH + timedelta(microseconds=row[-1]))
+        said = "layout, version, content, tables, model, source, epoch_us(published_at)"
+        rows = database.execute(f"SELECT {said} FROM {SCHEMA}.{PUBLICATION}").fetchall()  # noqa: S608
+        if len(rows) != 1 or rows[0][0] != LAYOUT:
+            return None
+        _, version, content, hashed, model, source, moment = rows[0]
+        at = _EPOCH + timedelta(microseconds=moment)
+        return Served(version, content, hashed, model, source, at)
 
     @contextlib.contextmanager
     def _beside(self) -> Iterator[Path]:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import SecretStr
 
 from lastfm_assets.errors import BadInputError, DatabaseUnavailableError
@@ -36,10 +38,13 @@ _INDEXES: Final = (
     f"CREATE INDEX ON {SCHEMA}.artists (lower(artist_name))",
 )
 """Who is shown an artist; the popular ones; an artist by name in any capitals."""
-_ESCAPES: Final = str.maketrans(
-    # PostgreSQL cannot store NUL in a text
-    {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\N{REPLACEMENT CHARACTER}"}
-)
+_ESCAPES: Final = {
+    "\\": "\\\\",  # first, as the others write one
+    "\t": "\\t",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\0": "\N{REPLACEMENT CHARACTER}",  # PostgreSQL cannot store NUL in a text
+}
 _HOST: Final = re.compile(r"[\w.:,/-]*", re.ASCII)
 _PORT: Final = re.compile(r"[\d,]*", re.ASCII)
 _REFUSED: Final = re.compile(
@@ -126,26 +131,26 @@ class PostgreSQL:
         """
         if not connected:
             said = str(problem)
-            if _REFUSED.search(said):
+            if _REFUSED.search(re.sub('"[^"]*"', "", said)):  # names may be any words
                 raise BadInputError(
                     f"{self.shown}: refuses the connection ({_why(said)}); correct "
                     "LASTFM_PUBLISH_URL or the rights of its user"
-                )
+                ) from None
             raise DatabaseUnavailableError(
                 f"{self.shown}: cannot be reached ({_why(said)}); see whether the server runs, "
                 "then try again"
-            )
+            ) from None
         code = problem.pgcode
         if code is None or code.startswith(_MAY_PASS):
             said = one_line(problem.diag.message_primary or "the connection was lost")
             raise DatabaseUnavailableError(
                 f"{self.shown}: nothing was published ({said}); services see what they saw "
                 "before; try again"
-            )
+            ) from None
         raise BadInputError(
             f"{self.shown}: nothing was published ({one_line(problem.diag.message_primary)}); see "
             f"whether the user of LASTFM_PUBLISH_URL may create and own the schema {SCHEMA}"
-        )
+        ) from None
 
 
 def as_copy(frame: pd.DataFrame) -> io.BytesIO:
@@ -153,18 +158,22 @@ def as_copy(frame: pd.DataFrame) -> io.BytesIO:
 
     NUL, which PostgreSQL cannot store, becomes U+FFFD.
     """
-    columns = [_as_fields(column) for _, column in frame.items()]
-    lines = "".join("\t".join(row) + "\n" for row in zip(*columns, strict=True))
-    return io.BytesIO(lines.encode(errors="replace"))
+    columns = [_as_fields(pa.array(column, from_pandas=True)) for _, column in frame.items()]
+    tab = pa.scalar("\t", pa.large_string())
+    lines = pc.binary_join_element_wise(
+        *columns, tab, null_handling="replace", null_replacement="\\N"
+    )
+    return io.BytesIO("".join(f"{line}\n" for line in lines.to_pylist()).encode())
 
 
-def _as_fields(column: pd.Series) -> list[str]:
-    values = column.tolist()
-    if pd.api.types.is_float_dtype(column):
-        return ["\\N" if value != value else repr(value) for value in values]  # noqa: PLR0124 (NaN)
-    if pd.api.types.is_integer_dtype(column):
-        return [str(value) for value in values]
-    return [value.translate(_ESCAPES) if isinstance(value, str) else "\\N" for value in values]
+def _as_fields(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Numbers with all their digits, texts with what COPY would take for something else escaped."""
+    fields = column.cast(pa.large_string())
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        return fields
+    for found, written in _ESCAPES.items():
+        fields = pc.replace_substring(fields, pattern=found, replacement=written)
+    return fields
 
 
 def _driver() -> Any:
@@ -215,7 +224,7 @@ def _said_by(cursor: Any) -> Served | None:
     # as JSON: whatever columns another layout had, the question can be asked
     cursor.execute(f"SELECT to_jsonb(p) FROM {SCHEMA}.{PUBLICATION} p")  # noqa: S608
     rows = [row[0] for row in cursor.fetchall()]
-    if len(rows) != 1 or rows[0].get("layout") != LAYOUT:
+    if len(rows) != 1 or set(rows[0]) != set(TABLES[-1].columns) or rows[0]["layout"] != LAYOUT:
         return None
     said = {name: value for name, value in rows[0].items() if name != "layout"}
     at = datetime.fromisoformat(said.pop("published_at")).astimezone(UTC)

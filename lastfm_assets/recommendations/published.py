@@ -6,7 +6,7 @@ table tells its own history.
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,14 +18,21 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 from upath import UPath
 
-from lastfm_assets.listening.parse import content_hash
+from lastfm_assets.formats import version_of
 from lastfm_assets.recommendations.delta import (
     LOG_IS_OURS,
+    ORDER,
     as_arrow,
     clear_errors,
     commit_of,
+    commits,
+    hours,
+    is_whole,
+    lists_at,
+    newest,
     storage_options,
     sync,
+    upkeep,
 )
 from lastfm_assets.recommendations.versions import (
     RETENTION,
@@ -42,11 +49,8 @@ from lastfm_assets.vocabulary import Columns
 
 PLACE: Final = ("recommendations", "published")
 """Where the table lies in the store: a folder of Parquet files with `_delta_log`."""
-_ORDER: Final = [Columns.USER, Columns.RANK]
 _TRIES: Final = 20
 """How often a commit is tried that another publisher came before."""
-_RECENT: Final = 12
-"""Commits among which the present version is looked for first; it is rarely further back."""
 _Done = TypeVar("_Done")
 
 
@@ -76,7 +80,7 @@ class PublishedLists:
             StoreError: the store cannot be written to; readers see what they saw before.
         """
         ordered = _in_order(lists)
-        rows, content = as_arrow(ordered), content_hash(ordered)
+        rows, content = as_arrow(ordered), version_of(ordered)
         said = metadata_of_publication(
             about,
             users=int(ordered[Columns.USER].nunique()),
@@ -86,11 +90,12 @@ class PublishedLists:
 
         def attempt() -> Publication:
             table = self._open() if self._exists() else None
-            now = None if table is None else _newest(table)
-            if now is not None and content == now.content:
-                return Publication("unchanged", now)
-            if now is not None and content in now.held:
-                return Publication("held", now)
+            if table is not None:
+                now = newest(self.place, table.version())
+                if content == now.content and is_whole(table, now):
+                    return Publication("unchanged", now)
+                if content in now.held:
+                    return Publication("held", now)
             return Publication("published", self._write(table, rows, said))
 
         done = self._tried(attempt, "written")
@@ -106,8 +111,8 @@ class PublishedLists:
 
         def attempt() -> tuple[pd.DataFrame, Version]:
             table = self._open()
-            now = _newest(table)
-            return _lists(table, now), now
+            now = newest(self.place, table.version())
+            return lists_at(table, now), now
 
         return self._tried(attempt, "read")
 
@@ -123,7 +128,7 @@ class PublishedLists:
             table = self._open()
             version = numbered(number, self._history(table))
             table.load_as_version(version.number)
-            return _lists(table, version)
+            return lists_at(table, version)
 
         return self._tried(attempt, "read")
 
@@ -178,7 +183,7 @@ class PublishedLists:
 
     def _vacuum(self, table: DeltaTable, *, dry_run: bool) -> list[str]:
         return table.vacuum(
-            self._hours,
+            hours(self._retention),
             dry_run=dry_run,
             enforce_retention_duration=False,
             full=True,  # what a killed writer left is in no version
@@ -187,7 +192,7 @@ class PublishedLists:
 
     def _shorten_log(self, table: DeltaTable) -> None:
         """Drops entries twice the retention old, once no readable version is among them."""
-        known = versions_of(table.history())
+        known = list(self._versions(table))
         horizon = datetime.now(UTC) - 2 * self._retention
         if known[-1].published_at >= horizon:
             return
@@ -206,7 +211,7 @@ class PublishedLists:
                 schema_mode=None if table is None else "overwrite",
                 name="published",
                 description="The artists that each user is recommended, as readers see them.",
-                configuration=self._configuration() if table is None else None,
+                configuration=upkeep(self._retention) if table is None else None,
                 storage_options=self._options,
                 commit_properties=commit_of(said),
                 post_commithook_properties=LOG_IS_OURS,
@@ -225,13 +230,13 @@ class PublishedLists:
             files = [self.place / Path(uri).name for uri in table.file_uris()]
             for path in (*files, log / f"{table.version():020}.json", self.place, log):
                 sync(path)
-        return _newest(table)
+        return newest(self.place, table.version())
 
     def _history(self, table: DeltaTable) -> list[Version]:
         """Versions up to the state that `table` is at, each with a look for its files."""
         there = {path.name for path in self.place.iterdir()}
         past, versions = self._open(), []
-        for version in versions_of(table.history()):
+        for version in self._versions(table):
             try:
                 past.load_as_version(version.number)
                 names = {uri.rpartition("/")[2] for uri in past.file_uris()}
@@ -240,18 +245,8 @@ class PublishedLists:
             versions.append(replace(version, restorable=names <= there))
         return versions
 
-    def _configuration(self) -> dict[str, str]:
-        """What other programs that look after Delta tables have to keep."""
-        return {
-            "delta.deletedFileRetentionDuration": f"interval {self._hours} hours",
-            "delta.logRetentionDuration": f"interval {2 * self._hours} hours",
-            "delta.enableExpiredLogCleanup": "false",
-            "delta.checkpointInterval": "10",
-        }
-
-    @property
-    def _hours(self) -> int:
-        return int(self._retention / timedelta(hours=1))
+    def _versions(self, table: DeltaTable) -> Iterator[Version]:
+        return versions_of(commits(self.place, table.version()))
 
     @property
     def _uri(self) -> str:
@@ -274,30 +269,8 @@ class PublishedLists:
 
 def content_of(lists: pd.DataFrame) -> str:
     """SHA-256 (hex) of lists, whatever the order of their rows; see `Version.content`."""
-    return content_hash(_in_order(lists))
+    return version_of(_in_order(lists))
 
 
 def _in_order(lists: pd.DataFrame) -> pd.DataFrame:
-    return lists.sort_values(_ORDER, kind="stable", ignore_index=True)
-
-
-def _newest(table: DeltaTable) -> Version:
-    """The version that readers of this state of the table see."""
-    for limit in (_RECENT, None):
-        versions = versions_of(table.history(limit))
-        if versions:
-            return versions[0]
-    raise ValueError("a Delta table that lastfm-assets has not written")
-
-
-def _lists(table: DeltaTable, version: Version) -> pd.DataFrame:
-    # on this thread alone, see formats._from_parquet
-    arrow = table.to_pyarrow_dataset().to_table(use_threads=False)
-    if arrow.num_rows != version.rows:
-        raise ValueError(
-            f"{arrow.num_rows} rows, where version {version.number} has {version.rows}: another "
-            "program has written to it"
-        )
-    order = [(column, "ascending") for column in _ORDER]
-    lists: pd.DataFrame = arrow.sort_by(order).to_pandas(use_threads=False)
-    return lists
+    return lists.sort_values(list(ORDER), kind="stable", ignore_index=True)

@@ -7,7 +7,7 @@ from typing import Final, Protocol, Self
 
 import pandas as pd
 
-from lastfm_assets.listening.parse import content_hash
+from lastfm_assets.formats import version_of
 from lastfm_assets.recommendations.versions import Version
 from lastfm_assets.vocabulary import SIMILAR_LIST, TOP_LIST, Columns, column_note
 
@@ -134,7 +134,7 @@ class ServingTables:
     @property
     def content(self) -> str:
         """SHA-256 (hex) over all of them."""
-        hashes = [content_hash(frame) for frame in self.by_name().values()]
+        hashes = [version_of(frame) for frame in self.by_name().values()]
         return hashlib.sha256(" ".join(hashes).encode()).hexdigest()
 
 

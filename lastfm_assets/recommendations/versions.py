@@ -1,6 +1,6 @@
 """What a version of the published lists is, and which of them a rollback may bring back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
@@ -104,16 +104,16 @@ def metadata_of_rollback(target: Version, now: Version) -> dict[str, str | int]:
     }
 
 
-def versions_of(commits: Iterable[Mapping[str, Any]]) -> list[Version]:
+def versions_of(commits: Iterable[Mapping[str, Any]]) -> Iterator[Version]:
     """The publications and rollbacks among a Delta table's commits, in their order.
 
     Args:
-        commits: as `DeltaTable.history` gives them.
+        commits: as `delta.commits` gives them.
 
     Raises:
         KeyError, ValueError, TypeError: a commit that says it is ours is none.
     """
-    return [_version(commit) for commit in commits if _ACTION in commit]
+    return (_version(commit) for commit in commits if _ACTION in commit)
 
 
 def _version(commit: Mapping[str, Any]) -> Version:

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.run_request import DagsterRunReaction
 
 from lastfm_assets.automation.alerts import tell_operator
 from lastfm_assets.automation.failures import fails_clearly
@@ -120,7 +121,7 @@ def run(
 
 def tell(
     instance: dg.DagsterInstance, ran: dg.ExecuteInProcessResult, **settings: Any
-) -> dg.SkipReason | None:
+) -> dg.SkipReason | DagsterRunReaction:
     """What the sensor makes of a failed run."""
     failed = next(
         event for event in ran.all_events if event.event_type is dg.DagsterEventType.RUN_FAILURE
@@ -132,7 +133,7 @@ def tell(
 
 def tell_of(
     instance: dg.DagsterInstance, run: dg.DagsterRun, failed: dg.DagsterEvent, **settings: Any
-) -> dg.SkipReason | None:
+) -> dg.SkipReason | DagsterRunReaction:
     """What the sensor makes of an event of a run."""
     context = dg.build_run_status_sensor_context(
         sensor_name="tell_operator",

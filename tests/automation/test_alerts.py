@@ -19,13 +19,15 @@ from alert_world import (
     tell,
     tell_of,
 )
+from dagster._core.definitions.run_request import DagsterRunReaction
 
 from lastfm_assets.automation import delivery
 from lastfm_assets.automation.alert_message import MAX_MESSAGE, Alert
-from lastfm_assets.automation.alerts import ALERTED, ALERTED_BY
+from lastfm_assets.automation.alerts import ALERTED, ALERTED_BY, tell_operator
 from lastfm_assets.automation.delivery import Mail, post, send
 from lastfm_assets.automation.outcome import FailedCheck, Failure, failure_of
 from lastfm_assets.errors import BadInputError, GateRefusedError, UnavailableError
+from lastfm_assets.settings import Settings
 
 REFUSED = GateRefusedError("precision@10 of als is 0.2391, expected at least 0.9")
 AGAIN = GateRefusedError("precision@10 of als is 0.2388, expected at least 0.9")
@@ -43,7 +45,14 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield remembers_nothing
 
 
-def skipped(said: dg.SkipReason | None) -> str:
+Said = dg.SkipReason | DagsterRunReaction
+
+
+def told(said: Said) -> bool:
+    return isinstance(said, DagsterRunReaction)
+
+
+def skipped(said: Said) -> str:
     assert isinstance(said, dg.SkipReason)
     return str(said.skip_message)
 
@@ -156,7 +165,7 @@ class TestTheOperatorIsTold:
     def test_once_for_one_cause_however_often_it_fails(self, instance: dg.DagsterInstance) -> None:
         with receiving() as hook:
             first = run(instance, REFUSED)
-            assert tell(instance, first, alert_webhook=hook.url) is None
+            assert told(tell(instance, first, alert_webhook=hook.url))
             for _ in range(3):
                 said = skipped(tell(instance, run(instance, AGAIN), alert_webhook=hook.url))
                 assert f"run {first.run_id} was alerted" in said
@@ -169,13 +178,13 @@ class TestTheOperatorIsTold:
         with receiving() as hook:
             tell(instance, run(instance, REFUSED), alert_webhook=hook.url)
             assert run(instance).success
-            assert tell(instance, run(instance, AGAIN), alert_webhook=hook.url) is None
+            assert told(tell(instance, run(instance, AGAIN), alert_webhook=hook.url))
         assert len(hook.posted) == 2
 
     def test_again_for_another_cause(self, instance: dg.DagsterInstance) -> None:
         with receiving() as hook:
             for problem in (REFUSED, BROKEN, REFUSED):
-                assert tell(instance, run(instance, problem), alert_webhook=hook.url) is None
+                assert told(tell(instance, run(instance, problem), alert_webhook=hook.url))
         assert [one["message"] for one in hook.posted] == [str(REFUSED), str(BROKEN), str(REFUSED)]
 
     def test_of_each_job_by_itself(self, instance: dg.DagsterInstance) -> None:
@@ -189,7 +198,7 @@ class TestTheOperatorIsTold:
         ran = [run(instance, problem) for problem in (REFUSED, AGAIN, BROKEN)]
         with receiving() as hook:
             said = [tell(instance, one, alert_webhook=hook.url) for one in ran]
-        assert [one is None for one in said] == [True, False, True]
+        assert [told(one) for one in said] == [True, False, True]
 
     def test_of_a_run_that_never_started(self, instance: dg.DagsterInstance) -> None:
         created = run(instance)  # as a run to report on
@@ -197,7 +206,7 @@ class TestTheOperatorIsTold:
         assert fresh is not None
         failed = instance.report_run_failed(fresh, "Run timed out, it took longer than 300 seconds")
         with receiving() as hook:
-            assert tell_of(instance, fresh, failed, alert_webhook=hook.url) is None
+            assert told(tell_of(instance, fresh, failed, alert_webhook=hook.url))
         assert hook.posted[0]["message"] == (
             "the run failed: Run timed out, it took longer than 300 seconds"
         )
@@ -209,7 +218,41 @@ class TestTheOperatorIsTold:
         assert hook.posted[0]["run_url"] == f"https://music.example.org/runs/{ran.run_id}"
 
 
+class TestTheSensor:
+    def test_takes_one_run_a_look_and_loses_none(self, instance: dg.DagsterInstance) -> None:
+        """Several may fail between two looks: some to be told of, some not."""
+        with receiving() as hook:
+            cursor = looked(instance, hook.url, None)[1]
+            for job, problem in (("refresh", REFUSED), ("other", BROKEN), ("refresh", AGAIN)):
+                run(instance, problem, job=job)
+            run(instance, BROKEN)
+            acted = []
+            for _ in range(5):
+                some, cursor = looked(instance, hook.url, cursor)
+                acted.append(some)
+        assert acted == [1, 0, 0, 1, 0]
+        assert [one["message"] for one in hook.posted] == [str(REFUSED), str(BROKEN)]
+
+
+def looked(instance: dg.DagsterInstance, url: str, cursor: str | None) -> tuple[int, str | None]:
+    """One look of the sensor, as the daemon has it: how many runs it acted on, and the cursor."""
+    settings = Settings.model_validate({"alert_webhook": url})
+    context = dg.build_sensor_context(
+        instance=instance, cursor=cursor, resources={"settings": settings}
+    )
+    seen = tell_operator.evaluate_tick(context)
+    return len(seen.dagster_run_reactions or ()), seen.cursor
+
+
 class TestTheOperatorIsNotTold:
+    def test_twice_of_one_run(self, instance: dg.DagsterInstance) -> None:
+        """Where the server went away between the alert and the note that it was sent."""
+        ran = run(instance, REFUSED)
+        with receiving() as hook:
+            assert told(tell(instance, ran, alert_webhook=hook.url))
+            assert "already" in skipped(tell(instance, ran, alert_webhook=hook.url))
+        assert len(hook.posted) == 1
+
     def test_where_nothing_is_set(self, instance: dg.DagsterInstance) -> None:
         assert "neither" in skipped(tell(instance, run(instance, REFUSED)))
 
@@ -289,16 +332,8 @@ class TestOneChannelThatFails:
         ran = run(instance, REFUSED)
         with receiving() as hook, caplog.at_level(logging.WARNING):
             smtp = f"smtp://user:{SECRET}@nowhere.invalid"
-            assert (
-                tell(
-                    instance,
-                    ran,
-                    alert_webhook=hook.url,
-                    alert_email="a@example.org",
-                    smtp_url=smtp,
-                )
-                is None
-            )
+            given = {"alert_webhook": hook.url, "alert_email": "a@example.org", "smtp_url": smtp}
+            assert told(tell(instance, ran, **given))
         assert len(hook.posted) == 1
         assert tags_of(instance, ran)[ALERTED_BY] == ran.run_id
 
@@ -309,7 +344,7 @@ class TestOneChannelThatFails:
             given = {"alert_webhook": hook.url, "alert_email": "a@example.org"}
             assert "no channel took" in skipped(tell(instance, first, **given))
             assert ALERTED not in tags_of(instance, first)
-            assert tell(instance, second, **given) is None
+            assert told(tell(instance, second, **given))
         assert tags_of(instance, second)[ALERTED_BY] == second.run_id
 
 

@@ -11,6 +11,7 @@ import pytest
 from graph_world import run_in_process
 
 from lastfm_assets.automation.jobs import REFRESH, tune_job
+from lastfm_assets.automation.lineage import COLUMNS
 from lastfm_assets.automation.metadata import OWNERS
 from lastfm_assets.definitions import build_definitions
 from lastfm_assets.definitions import definitions as served_definitions
@@ -140,6 +141,25 @@ CHECKS = {
     "recommendations/published": {"readers_see_what_was_checked"},
 }
 GROUPS = {"raw", "listening", "models", "evaluation", "recommendations", "tuning"}
+COLUMNS_AFTER_A_RUN = {
+    *(f"evaluation/{name}" for name in MODELS),
+    "recommendations/published",
+    "insight/history",
+}
+WITH_AN_ICON = {
+    "deltalake",
+    "duckdb",
+    "json",
+    "numpy",
+    "optuna",
+    "pandas",
+    "parquet",
+    "postgresql",
+    "scipy",
+    "source",
+    "sql",
+}
+"""Kinds that Dagster 1.13's web UI draws."""
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +205,22 @@ class TestAssets:
         assert list(spec.owners) == OWNERS
         assert 1 <= len(spec.kinds) <= 3
         assert len(spec.code_version or "") == 12
+
+    @pytest.mark.parametrize("asset", sorted(COLUMNS))
+    def test_show_their_columns_before_they_are_first_made(
+        self, specs: dict[str, dg.AssetSpec], asset: str
+    ) -> None:
+        shown = specs[asset].metadata.get("dagster/column_schema")
+        if shown is None and asset in COLUMNS_AFTER_A_RUN:
+            pytest.skip("its columns are shown from its first run on")
+        assert isinstance(shown, dg.TableSchema)
+        assert [column.name for column in shown.columns] == list(COLUMNS[asset])
+        assert all((column.description or "").endswith(".") for column in shown.columns)
+
+    def test_have_kinds_that_the_ui_has_an_icon_for(self, specs: dict[str, dg.AssetSpec]) -> None:
+        """But the model libraries, which no icon is made for, and HTML."""
+        without = {kind for spec in specs.values() for kind in spec.kinds} - WITH_AN_ICON
+        assert without <= {"implicit", "lightfm", "html"}
 
     def test_have_no_other_group(self, specs: dict[str, dg.AssetSpec]) -> None:
         assert {spec.group_name for spec in specs.values()} == GROUPS

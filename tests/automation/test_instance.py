@@ -99,6 +99,7 @@ class TestTheHome:
             check=True,
         )
         assert told.stdout == f"{home}\n"
+        assert (home / "history" / "runs.db").is_file()  # so that no two servers make it at once
 
     def test_that_cannot_be_prepared_says_so_in_one_line(self, home: Path) -> None:
         told = subprocess.run(

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 import pytest
-from report_world import NAMES, Read, world
+from report_world import Read, world
 
 from lastfm_assets.automation.resources import StoreIOManager
 from lastfm_assets.insight.assets import history_table, report
@@ -96,9 +96,8 @@ def test_the_page_in_the_store_is_a_page_that_a_browser_opens(store: Store) -> N
     assert path.name == "report.html"
     content = path.read_text("utf-8")
     assert content.startswith("<!doctype html>")
-    assert content.encode().index(b'<meta charset="utf-8">') < 1024, "browsers look no further"
+    assert content.isascii(), "a stamp may push the charset to where browsers look no more"
     assert store.source_of(REPORT_KEY, Report) == "sample"
-    assert NAMES[0] not in content, "names travel inside the packed data"
 
 
 def test_a_damaged_history_is_not_written_over(store: Store) -> None:

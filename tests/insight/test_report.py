@@ -210,6 +210,11 @@ class TestOneFile:
             assert never not in script
         assert script.startswith('"use strict";')
 
+    def test_is_ascii_so_that_no_browser_can_mistake_its_encoding(self) -> None:
+        html = build_report(world(source="M\u00f6tley \u30a2", ui_url="http://\u00e9.test")).html
+        assert html.isascii()
+        assert "of M\u00f6tley \u30a2 with a held-out" in Read.page(html).text
+
     def test_has_one_literal_head(self, page: str) -> None:
         assert page.startswith("<!doctype html>\n")
         assert page.count("<head>") == 1
@@ -252,13 +257,15 @@ class TestOneFile:
 
 
 class TestNames:
-    @pytest.mark.parametrize("name", HOSTILE)
-    def test_never_change_the_structure_of_the_page(self, page: str, name: str) -> None:
-        hostile = build_report(world(names=(name, *NAMES[1:]), tag=name)).html
+    @pytest.mark.parametrize("names", [HOSTILE[:5], HOSTILE[5:]])
+    def test_never_change_the_structure_of_the_page(
+        self, page: str, names: tuple[str, ...]
+    ) -> None:
+        hostile = build_report(world(names=names, tag=names[0])).html
         assert Read.page(hostile).shape == Read.page(page).shape
         assert hostile.count("<head>") == 1
-        assert searched(hostile)["names"][0] == name
-        assert searched(hostile)["tags"] == sorted(["pop", name])
+        assert searched(hostile)["names"] == list(names)
+        assert searched(hostile)["tags"] == sorted(["pop", names[0]])
 
     def test_of_a_source_and_a_run_are_escaped_too(self, page: str) -> None:
         inputs = world(source=HOSTILE[0], run_id=HOSTILE[1])
@@ -267,7 +274,7 @@ class TestNames:
         assert found.shape == Read.page(page).shape
         assert HOSTILE[0] in found.text
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(name=st.text(min_size=1, max_size=80), tag=st.text(min_size=1, max_size=80))
     def test_may_be_any_text(self, page: str, name: str, tag: str) -> None:
         if tag == "pop":

@@ -1,11 +1,12 @@
 """Servers that the integration tests share; each skips, and says why, where it is not installed."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from postgres import Postgres
 
 

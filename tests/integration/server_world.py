@@ -27,8 +27,8 @@ def wait_for(
     what: str,
     holds: Callable[[], Any],
     seconds: float = 90.0,
-    *,
     every: float = 0.3,
+    *,
     logs: Callable[[], str] = str,
 ) -> Any:
     """The first true answer of a question that is asked again and again; else what logs say."""
@@ -95,15 +95,23 @@ def running(
         process.stop()
 
 
+def members(session: int) -> set[int]:
+    """Ids of all processes of the session that a process leads."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[3]) == session:
+                found.add(int(folder.name))
+    return found
+
+
 def listening(sessions: Sequence[int]) -> set[tuple[str, int]]:
     """Address and port of everything that listens, in the sessions that these processes lead."""
     inodes = set()
-    for folder in Path("/proc").glob("[0-9]*"):
+    for process in set().union(*(members(session) for session in sessions)):
         with contextlib.suppress(OSError):
-            session = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
-            if session in sessions:
-                links = [str(link.readlink()) for link in (folder / "fd").iterdir()]
-                inodes |= {link[8:-1] for link in links if link.startswith("socket:[")}
+            links = [str(link.readlink()) for link in Path(f"/proc/{process}/fd").iterdir()]
+            inodes |= {link[8:-1] for link in links if link.startswith("socket:[")}
     found = set()
     for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
         for line in Path("/proc/net", name).read_text().splitlines()[1:]:

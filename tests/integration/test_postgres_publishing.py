@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -182,10 +183,10 @@ class TestAPublication:
         }
         keys = rows_of(
             url,
-            "SELECT conrelid::regclass::text FROM pg_constraint "
+            "SELECT conname FROM pg_constraint "
             "WHERE contype = 'p' AND connamespace = 'lastfm'::regnamespace",
         )
-        assert sorted(key for (key,) in keys) == sorted(f"lastfm.{table.name}" for table in TABLES)
+        assert {key for (key,) in keys} == {f"{table.name}_pkey" for table in TABLES}
 
 
 class TestTablesOfAnotherLayout:
@@ -197,8 +198,8 @@ class TestTablesOfAnotherLayout:
             "DELETE FROM lastfm.publication",
             "DROP VIEW lastfm.popular_artists",
             "DROP TABLE lastfm.artists CASCADE",
-            "DROP SCHEMA lastfm CASCADE; CREATE SCHEMA lastfm; "
-            "CREATE TABLE lastfm.top_artists (other text)",
+            "DROP SCHEMA lastfm CASCADE",
+            "DROP SCHEMA lastfm CASCADE; CREATE SCHEMA lastfm; CREATE TABLE lastfm.artists (a int)",
         ],
     )
     def test_are_made_anew(self, database: PostgreSQL, url: str, older: str) -> None:
@@ -212,7 +213,7 @@ class TestTablesOfAnotherLayout:
         database.publish(tables_of(1), served_of(1))
         run(url, "CREATE VIEW public.mine AS SELECT * FROM lastfm.artists")
         run(url, "UPDATE lastfm.publication SET layout = 0")
-        with pytest.raises(BadInputError, match="nothing was published .*other objects depend"):
+        with pytest.raises(BadInputError, match=r"nothing was published .*other objects depend"):
             database.publish(tables_of(2), served_of(2))
         assert rows_of(url, "SELECT count(*) FROM public.mine") == [(1000,)]
 
@@ -466,15 +467,14 @@ class TestRightsAndNames:
         assert f"127.0.0.1:{postgres.port}/" in str(caught.value)
         assert_secret(caught.value, wrong, word)
 
-    def test_with_special_characters_work_and_stay_secret(
-        self, postgres: "Postgres", database: PostgreSQL
-    ) -> None:
+    @pytest.mark.usefixtures("database")
+    def test_with_special_characters_work_and_stay_secret(self, postgres: "Postgres") -> None:
         quoted = WORD.replace("'", "''")
         postgres.as_admin(f"CREATE ROLE \"o'dd\" LOGIN PASSWORD '{quoted}'")
         try:
             url = postgres.url_for("lists", quote("o'dd", safe=""), quote(WORD, safe=""))
             assert PostgreSQL(SecretStr(url)).served() is None
-            with pytest.raises(BadInputError, match="nothing was published .*permission") as caught:
+            with pytest.raises(BadInputError, match=r"nothing was .*permission") as caught:
                 PostgreSQL(SecretStr(url)).publish(tables_of(1), served_of(1))
             assert_secret(caught.value, WORD, quote(WORD, safe=""), "o'dd")
         finally:
@@ -491,7 +491,7 @@ class TestRightsAndNames:
         assert database.publish(tables_of(1), served_of(1)) is True
         assert count_of_versions(url) == [whole(1)]
 
-    def test_of_a_server_without_tls_are_told(self, postgres: "Postgres", url: str) -> None:
+    def test_of_a_server_without_tls_are_told(self, url: str) -> None:
         database = PostgreSQL(SecretStr(f"{url}?sslmode=require"))
         with pytest.raises(BadInputError, match="does not support SSL"):
             database.served()
@@ -514,9 +514,9 @@ class TestRightsAndNames:
 
 def assert_secret(problem: BaseException, *secrets: str) -> None:
     """No part of the error, its traceback or its chain shows them."""
-    assert problem.__cause__ is None
-    assert problem.__context__ is None
     shown = "".join(traceback.format_exception(problem)) + repr(problem)
+    assert "psycopg2" not in shown
+    shown += f"{problem.__context__} {problem.__context__!r}"
     assert [secret for secret in secrets if secret in shown] == []
     assert str(problem).isprintable()
 

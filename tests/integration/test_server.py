@@ -1,11 +1,14 @@
 """A server as `docs/server` describes it: the units' own commands, on free ports, for real."""
 
 import base64
+import contextlib
 import dataclasses
 import json
+import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -19,10 +22,8 @@ from typing import Any
 
 import pytest
 from pipeline_world import run_command
-from server_world import BIN, Process, free_port, listening, make_certificate, running
+from server_world import BIN, Process, free_port, listening, make_certificate, members, running
 from server_world import wait_for as wait
-
-from lastfm_assets.automation.instance import prepare_home
 
 pytestmark = pytest.mark.integration
 
@@ -48,7 +49,12 @@ LAUNCH = f"""mutation {{ launchRun(executionParams: {{ selector: {{{WHOSE}, jobN
 
 def start_line(unit: str) -> str:
     """What a unit starts."""
-    (line,) = re.findall(r"^ExecStart=(.+)$", (DOCS / unit).read_text(), re.MULTILINE)
+    return line_of(unit, "ExecStart")
+
+
+def line_of(unit: str, name: str) -> str:
+    """What a unit says of something."""
+    (line,) = re.findall(rf"^{name}=(.+)$", (DOCS / unit).read_text(), re.MULTILINE)
     return str(line)
 
 
@@ -60,6 +66,7 @@ class Server:
     ports: Mapping[str, int]
     processes: dict[str, Process]
     environment: Mapping[str, str]
+    stack: ExitStack
 
     def adapted(self, text: str) -> str:
         """Text of a file in docs/server, with the places and ports of this test."""
@@ -69,8 +76,8 @@ class Server:
             "/etc/lastfm", str(self.folder / "etc")
         )
 
-    def start(self, unit: str, stack: ExitStack) -> None:
-        self.processes[unit] = stack.enter_context(
+    def start(self, unit: str) -> None:
+        self.processes[unit] = self.stack.enter_context(
             running(
                 shlex.split(self.adapted(start_line(unit))),
                 cwd=self.folder,
@@ -111,6 +118,15 @@ class Server:
         said = self.ask(f'{{ runOrError(runId: "{run_id}") {{ ... on Run {{ status }} }} }}')
         return str(said["runOrError"]["status"]) if said else ""
 
+    def ended(self, run_id: str) -> str:
+        """How a run ends, once it does."""
+
+        def end() -> str | None:
+            status = self.run_status(run_id)
+            return status if status in {"SUCCESS", "FAILURE", "CANCELED"} else None
+
+        return str(wait("the run's end", end, 120, every=0.5, logs=self.said))
+
     def said(self) -> str:
         return "\n".join(f"{unit}: {one.said[-1500:]}" for unit, one in self.processes.items())
 
@@ -125,16 +141,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "LASTFM_SOURCE": "sample",
         "PATH": f"{BIN}:/usr/bin:/bin",
     }
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        patch.setenv("DAGSTER_HOME", environment["DAGSTER_HOME"])
-        prepare_home()
+    with ExitStack() as stack:
         ports = {name: free_port() for name in ("3000", "3001", "4000")}
-        ours = Server(folder, ports, {}, environment)
+        ours = Server(folder, ports, {}, environment, stack)
         workspace = ours.adapted((DOCS / "workspace.yaml").read_text())
         (folder / "etc" / "workspace.yaml").write_text(workspace)
+        first = shlex.split(ours.adapted(line_of("lastfm-code.service", "ExecStartPre")))
+        subprocess.run(first, check=True, env=os.environ | environment, cwd=folder)
         for unit in ("lastfm-code.service", "lastfm-daemon.service", "lastfm-web.service"):
-            ours.start(unit, stack)
-        ours.start("lastfm-web-readonly.service", stack)
+            ours.start(unit)
+        ours.start("lastfm-web-readonly.service")
         for port in ("3000", "3001"):
             wait(f"definitions on {port}", lambda at=port: ours.loaded(at), 150, logs=ours.said)
         wait("a healthy daemon", ours.healthy, 150, logs=ours.said)
@@ -160,7 +176,7 @@ class TestTheUnits:
         assert ended.returncode == 0, ended.stderr
 
     def test_bind_to_loopback_and_give_nothing_away(self) -> None:
-        assert len(UNITS) == 4
+        assert len(UNITS) == 5
         for unit in UNITS:
             text = unit.read_text()
             assert "0.0.0.0" not in text  # noqa: S104
@@ -186,23 +202,52 @@ class TestTheServer:
         unit = "lastfm-code.service"
         server.processes[unit].kill()
         wait("a loss that is noticed", lambda: not self._launched(server), 60)
-        with ExitStack() as stack:
-            server.start(unit, stack)
-            run_id = wait("a run", lambda: self._launched(server), 120, every=1, logs=server.said)
-            status = wait(
-                "the run's end",
-                lambda: (
-                    server.run_status(run_id)
-                    if server.run_status(run_id) in {"SUCCESS", "FAILURE"}
-                    else None
-                ),
-                120,
-                every=1,
-                logs=server.said,
+        server.start(unit)
+        run_id = wait("a run", lambda: self._launched(server), 120, every=1, logs=server.said)
+        assert server.ended(run_id) == "SUCCESS", server.said()
+        assert server.healthy()
+
+    def test_notes_a_run_that_was_killed_and_tries_it_again(self, server: Server) -> None:
+        leader = server.processes["lastfm-code.service"].popen.pid
+        before = members(leader)
+        run_id = wait("a run", lambda: self._launched(server), 60, every=1)
+        started = {"STARTING", "STARTED"}
+        wait("its start", lambda: server.run_status(run_id) in started, 60, every=0.05)
+        for process in wait("its process", lambda: members(leader) - before, 30, every=0.05):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        assert server.ended(run_id) == "FAILURE"
+        retries = f"""{{ runsOrError(filter: {{tags: [{{key: "dagster/parent_run_id",
+          value: "{run_id}"}}]}}) {{ ... on Runs {{ results {{ runId }} }} }} }}"""
+        (again,) = wait(
+            "another try",
+            lambda: server.ask(retries)["runsOrError"]["results"],
+            90,
+            every=1,
+            logs=server.said,
+        )
+        assert server.ended(again["runId"]) == "SUCCESS"
+
+    def test_is_switched_by_the_commands_of_the_page(self, server: Server) -> None:
+        """As README.md here has operators do it."""
+
+        def dagster(*arguments: str) -> str:
+            workspace = str(server.folder / "etc" / "workspace.yaml")
+            ended = subprocess.run(
+                [str(BIN / "dagster"), *arguments, "-w", workspace],
+                capture_output=True,
+                text=True,
+                check=False,
+                env=os.environ | dict(server.environment),
+                cwd=server.folder,
             )
-            assert status == "SUCCESS", server.said()
-            assert server.healthy()
-            stack.pop_all()  # it goes on for the tests that follow
+            assert ended.returncode == 0, ended.stderr
+            return ended.stdout
+
+        dagster("schedule", "stop", "daily_refresh")
+        assert "daily_refresh [STOPPED]" in dagster("schedule", "list")
+        dagster("schedule", "start", "daily_refresh")
+        assert "daily_refresh [RUNNING]" in dagster("schedule", "list")
 
     @staticmethod
     def _launched(server: Server) -> str | None:
@@ -305,14 +350,12 @@ class TestTheProxy:
         assert proxy.ask(**wrong)[0] == 401
         assert proxy.ask(**LOGIN)[0] == 200
 
-    def test_lets_readers_in_and_lets_them_change_nothing(
-        self, proxy: Proxy, server: Server
-    ) -> None:
+    def test_lets_readers_in_and_lets_them_change_nothing(self, proxy: Proxy) -> None:
         assert proxy.ask(host=READ)[0] == 200
+        json_body = {"Content_Type": "application/json"}
         report = "/report_asset_materialization/raw/artists"
-        assert proxy.ask(report, host=READ, body="{}")[0] == 403
-        assert proxy.ask("/" + report, host=READ, body="{}")[0] == 403
-        del server
+        assert proxy.ask(report, host=READ, body="{}", **json_body)[0] == 401
+        assert proxy.ask(report, body="{}", **json_body, **LOGIN)[0] == 200
 
     def test_refuses_what_another_page_sends(self, proxy: Proxy) -> None:
         query = json.dumps({"query": HEALTH})

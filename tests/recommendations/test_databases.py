@@ -3,7 +3,6 @@
 import contextlib
 import importlib.util
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -16,6 +15,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from child_process import line_from, running
 from published_worlds import ODD_NAMES, about, lists_of
 from pydantic import SecretStr
 from serving_worlds import artists_of, served_of, similar_of, tables_of
@@ -249,8 +249,7 @@ class TestTheDuckDBFile:
             "sys.stdin.readline()"
         )
         with running(holder, database.path) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "open\n"
+            assert line_from(process.stdout) == "open\n"
             assert database.publish(tables_of(2), served_of(2)) is True
             assert database.served() == served_of(2)
 
@@ -361,28 +360,6 @@ class TestTheDuckDBFile:
         assert len(connections) == 2
 
 
-PUBLISHERS = """
-import os, signal, sys, time
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from serving_worlds import served_of, tables_of
-from lastfm_assets.recommendations.duckdb_file import DuckDBFile
-for line in sys.stdin:
-    first, patience = line.split()
-    ready, told = os.pipe()
-    child = os.fork()
-    if child == 0:
-        database = DuckDBFile(Path(sys.argv[1]))
-        os.write(told, b"x")
-        for number in range(int(first), int(first) + 100_000):
-            database.publish(tables_of(number), served_of(number))
-    os.read(ready, 1)
-    time.sleep(float(patience))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    print("killed", flush=True)
-"""
-
 PUBLISH = """
 import resource, sys
 from pathlib import Path
@@ -399,51 +376,11 @@ except StoreError as problem:
 """
 
 
-@contextlib.contextmanager
-def running(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def test_a_killed_writer_leaves_the_file_whole(database: DuckDBFile) -> None:
-    chance = np.random.default_rng(21)
-    seen = set()
-    database.publish(tables_of(0), served_of(0))
-    with running(PUBLISHERS, database.path, Path(__file__).parents[1]) as publishers:
-        assert publishers.stdin is not None
-        assert publishers.stdout is not None
-        for turn in range(1, 21):
-            publishers.stdin.write(f"{turn * 1000} {chance.uniform(0.0, 0.15)}\n")
-            publishers.stdin.flush()
-            assert publishers.stdout.readline() == "killed\n"
-            held = database.served()
-            assert held is not None
-            seen.add(held.version)
-            with reading(database) as connection:
-                for name, frame in tables_of(held.version).by_name().items():
-                    found = connection.sql(f"FROM lastfm.{name}").df()
-                    pd.testing.assert_frame_equal(found, frame, check_exact=True)
-            assert database.publish(tables_of(turn), served_of(turn)) is True
-    assert len(seen) > 5
-    left = [path for path in database.path.parent.iterdir() if path != database.path]
-    assert all(".partial" in path.name for path in left)
-
-
 @pytest.mark.parametrize("limit", [5_000, 300_000])
 def test_a_full_disk_leaves_the_file_before(database: DuckDBFile, limit: int) -> None:
     database.publish(tables_of(1), served_of(1))
     before = database.path.read_bytes()
-    with running(PUBLISH, database.path, Path(__file__).parents[1], limit) as process:
+    with running(PUBLISH, database.path, limit) as process:
         err = process.communicate(timeout=30)[1]
     assert process.returncode == 1
     assert err.startswith(f"StoreError: {database.path}: cannot be ")
@@ -465,9 +402,15 @@ class TestRowsForPostgreSQL:
             b"1\tx\\ty\\\\z\\nw\\r\t0.30000000000000004\n2\t\\\\N\t\\N\n"
         )
 
-    def test_have_no_nul_and_no_half_character(self) -> None:
-        frame = pd.DataFrame({"a": pd.Series(["a\0b", None, "\ud800"], dtype="object")})
-        assert as_copy(frame).read() == "a\N{REPLACEMENT CHARACTER}b\n\\N\n?\n".encode()
+    def test_have_no_nul_and_say_what_is_missing(self) -> None:
+        frame = pd.DataFrame({"a": pd.Series(["a\0b", None], dtype="object")})
+        assert as_copy(frame).read() == "a\N{REPLACEMENT CHARACTER}b\n\\N\n".encode()
+
+    def test_keep_every_digit(self) -> None:
+        chance = np.random.default_rng(7)
+        numbers = [*chance.normal(size=500), 5e-324, -1.7976931348623157e308, 1e22, -0.0, 1 / 3]
+        text = as_copy(pd.DataFrame({"a": numbers})).read().decode()
+        assert [float(line) for line in text.splitlines()] == numbers
 
     def test_may_be_none(self) -> None:
         assert as_copy(similar_of(1).iloc[:0]).read() == b""

@@ -1,28 +1,26 @@
 """Published lists: readers see one version whole, and an operator can go back a month."""
 
-import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import duckdb
-import numpy as np
 import pandas as pd
 import pytest
+from child_process import Process, line_from, running, tell
 from deltalake import DeltaTable, write_deltalake
 from published_worlds import about, lists_of, number_of
 from upath import UPath
 
 from lastfm_assets.errors import BadInputError, StoreError
+from lastfm_assets.recommendations.delta import newest
 from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.recommendations.versions import RETENTION
 from lastfm_assets.vocabulary import TOP_LIST, column_note
@@ -106,8 +104,8 @@ class TestAPublication:
 
     def test_may_have_other_columns_than_the_one_before(self, published: PublishedLists) -> None:
         publish(published, 1)
-        published.publish(lists_of(2).assign(note="x"), about(2))
-        assert list(published.current()[0].columns) == [*TOP_LIST, "note"]
+        published.publish(lists_of(2).assign(plays=1), about(2))
+        assert list(published.current()[0].columns) == [*TOP_LIST, "plays"]
         published.rollback()
         assert number_of(published.current()[0]) == 1
 
@@ -381,30 +379,10 @@ lists = PublishedLists(UPath(sys.argv[1]))
 print("ready", flush=True)
 seen = []
 while not seen or seen[-1] < 30:
-    seen.append(number_of(lists.current()[0]))
+    found, version = lists.current()
+    seen.append(number_of(found))
+    assert version.model == f"model {seen[-1]}"
 print(len(seen), len(set(seen)), seen == sorted(seen), flush=True)
-"""
-
-PUBLISHERS = """
-import os, signal, sys, time
-sys.path.insert(0, sys.argv[2])
-from published_worlds import about, lists_of
-from upath import UPath
-from lastfm_assets.recommendations.published import PublishedLists
-for line in sys.stdin:
-    first, patience = line.split()
-    ready, told = os.pipe()
-    child = os.fork()
-    if child == 0:
-        lists = PublishedLists(UPath(sys.argv[1]))
-        os.write(told, b"x")
-        for number in range(int(first), int(first) + 100_000):
-            lists.publish(lists_of(number), about(number))
-    os.read(ready, 1)
-    time.sleep(float(patience))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    print("killed", flush=True)
 """
 
 PUBLISH = """
@@ -428,29 +406,6 @@ except StoreError as problem:
 """
 
 
-@contextlib.contextmanager
-def running(script: str, root: UPath, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A Python process of its own that knows the lists of these tests."""
-    command = [sys.executable, "-c", script, str(root), str(Path(__file__).parents[1])]
-    process = subprocess.Popen(
-        [*command, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def line_from(stream: IO[str] | None) -> str:
-    assert stream is not None
-    return stream.readline()
-
-
 class TestAReaderInAnotherProcess:
     def test_sees_whole_versions_while_thirty_are_published(
         self, root: UPath, published: PublishedLists
@@ -468,23 +423,15 @@ class TestAReaderInAnotherProcess:
         assert in_order == "True"
 
 
-class TestAPublisherThatIsKilled:
-    def test_leaves_a_whole_version_and_the_next_publication_succeeds(
-        self, root: UPath, published: PublishedLists
-    ) -> None:
-        chance = np.random.default_rng(20)
-        publish(published, 0)
-        seen = {0}
-        with running(PUBLISHERS, root) as publishers:
-            assert publishers.stdin is not None
-            for turn in range(1, 26):
-                publishers.stdin.write(f"{turn * 1000} {chance.uniform(0.0, 0.1)}\n")
-                publishers.stdin.flush()
-                assert line_from(publishers.stdout) == "killed\n"
-                seen.add(number_of(published.current()[0]))
-                assert published.publish(lists_of(turn), about(turn)).outcome == "published"
-                assert number_of(published.current()[0]) == turn
-        assert len(seen) > 5  # it was killed before and after its first commit
+class TestAStateThatHasBeenReplaced:
+    def test_is_told_as_the_version_that_it_is(self, published: PublishedLists) -> None:
+        """delta-rs itself gives such a state the newest commits, under the wrong numbers."""
+        publish(published, 1, 2)
+        before = published._open()
+        publish(published, 3)
+        assert newest(published.place, before.version()).model == "model 2"
+        told = [(v.number, v.model) for v in published._history(before)]
+        assert told == [(1, "model 2"), (0, "model 1")]
 
 
 class TestTwoPublishersAtOnce:
@@ -499,6 +446,25 @@ class TestTwoPublishersAtOnce:
             *range(100, 108),
             *range(200, 208),
         }
+
+    def test_remove_the_same_expired_files(self, root: UPath, published: PublishedLists) -> None:
+        publish(published, *range(8))
+        failed: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                PublishedLists(root, retention=AT_ONCE).expire()
+            except BaseException as problem:  # noqa: BLE001 (shown by the test's own thread)
+                failed.append(problem)
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failed == []
+        assert number_of(published.current()[0]) == 7
+        assert len(list(folder(published).glob("*.parquet"))) == 1
 
     def test_in_one_process_both_end(self, root: UPath) -> None:
         failed: list[BaseException] = []
@@ -518,14 +484,12 @@ class TestTwoPublishersAtOnce:
         assert len(PublishedLists(root).history()) == 20
 
 
-def both_started(*processes: subprocess.Popen[str]) -> tuple[subprocess.Popen[str], ...]:
+def both_started(*processes: Process) -> tuple[Process, ...]:
     """Lets processes that wait for a line go at the same moment."""
     for process in processes:
         assert line_from(process.stdout) == "ready\n"
     for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
+        tell(process, "")
     return processes
 
 
@@ -574,6 +538,16 @@ class TestADamagedTable:
             path.write_bytes(content)
         assert_refused(published)
 
+    @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"x" * 5000)])
+    def test_is_mended_by_publishing_the_same_lists(
+        self, published: PublishedLists, damage: Callable[[Path], Any]
+    ) -> None:
+        publish(published, 1)
+        for path in folder(published).glob("*.parquet"):
+            damage(path)
+        assert published.publish(lists_of(1), about(1)).outcome == "published"
+        assert number_of(published.current()[0]) == 1
+
     @pytest.mark.parametrize("content", [b"", b"{", b"\xff\x00", b'{"commitInfo": {}}\n'])
     def test_with_a_broken_log_is_refused_in_one_line(
         self, published: PublishedLists, content: bytes
@@ -602,9 +576,7 @@ def test_a_publisher_that_is_interrupted_by_ctrl_c_leaves_a_whole_version(
 ) -> None:
     publish(published, 1)
     with running(PUBLISH, root, 2, 10_000, 0) as process:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
+        tell(process, "")
         deadline = time.monotonic() + 30
         while published.current()[1].model == "model 1" and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -152,11 +152,12 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched
     home, store = tmp_path / "home", tmp_path / "store"
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     prepare_home()
+    with dg.DagsterInstance.get():
+        pass  # makes the database, which the daemon and this process must not do at once
     workspace = tmp_path / "workspace.yaml"
-    definitions = Path(__file__).with_name("alerting_definitions.py")
     workspace.write_text(
-        "load_from:\n  - python_file:\n"
-        f"      relative_path: {definitions}\n      location_name: lastfm_assets\n"
+        "load_from:\n  - python_module:\n"
+        "      module_name: lastfm_assets.definitions\n      location_name: lastfm_assets\n"
     )
     with ExitStack() as stack:
         webhook = stack.enter_context(receiving())
