@@ -16,6 +16,7 @@ refresh_job = dg.define_asset_job(
 
 tune_job = dg.define_asset_job(
     "tune",
+    tags={"dagster/max_runtime": str(24 * 3600)},  # the instance ends any other run much sooner
     selection=dg.AssetSelection.groups(TUNING),
     description="The search for every model's parameters, on the split of the last refresh.",
 )

@@ -10,7 +10,7 @@ from lastfm_assets.automation.instance import prepare_home
 from lastfm_assets.automation.jobs import REFRESH, TUNING
 from lastfm_assets.automation.outcome import failure_of
 from lastfm_assets.automation.plan import plan_refresh
-from lastfm_assets.automation.unattended import PID_TAG
+from lastfm_assets.automation.unattended import PID_TAG, run_under_way
 from lastfm_assets.definitions import build_definitions
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.settings import Settings
@@ -53,6 +53,12 @@ def run_refresh(
     job = definitions.resolve_job_def(REFRESH)
     prepare_home()
     with dg.DagsterInstance.get() as instance:
+        going = run_under_way(instance)
+        if going is not None:
+            raise BadInputError(
+                f"run {going} is under way, and two refreshes would write the same tables; wait "
+                "for it, or cancel it in the web UI"
+            )
         tags = {PID_TAG: str(os.getpid())}
         if select:
             job = job.get_subset(asset_selection=_selected(definitions, select))

@@ -6,8 +6,10 @@ from typing import Final
 import dagster as dg
 
 from lastfm_assets.automation.jobs import REFRESH, refresh_job
-from lastfm_assets.automation.plan import Plan, plan_refresh
+from lastfm_assets.automation.plan import MADE_TAG, Plan, plan_refresh
+from lastfm_assets.errors import LastfmAssetsError
 from lastfm_assets.settings import Settings, data_folder
+from lastfm_assets.sources.hetrec import one_line
 from lastfm_assets.sources.signature import is_known, signature_of
 
 PID_TAG: Final = "lastfm_assets/pid"
@@ -23,9 +25,16 @@ _GOING: Final = [
 
 
 def run_under_way(instance: dg.DagsterInstance) -> str | None:
-    """Id of a refresh that waits or runs; one whose process is gone does not count."""
-    runs = instance.get_runs(dg.RunsFilter(job_name=REFRESH, statuses=_GOING))
-    return next((run.run_id for run in runs if _is_alive(run.tags.get(PID_TAG))), None)
+    """Id of a refresh that waits or runs.
+
+    A run of the command line whose process is gone is noted as failed, as nobody else would do
+    it: it would hold the queue.
+    """
+    for run in instance.get_runs(dg.RunsFilter(job_name=REFRESH, statuses=_GOING)):
+        if _is_alive(run.tags.get(PID_TAG)):
+            return run.run_id
+        instance.report_run_failed(run, "The process that made this run is gone.")
+    return None
 
 
 def _is_alive(pid: str | None) -> bool:
@@ -42,6 +51,7 @@ def _is_alive(pid: str | None) -> bool:
 
 
 def _request(plan: Plan) -> dg.RunRequest:
+    """A run that makes what is planned."""
     return dg.RunRequest(
         asset_selection=plan.selection, asset_check_keys=plan.checks, tags=plan.tags
     )
@@ -61,7 +71,10 @@ def daily_refresh(
     going = run_under_way(context.instance)
     if going is not None:
         return dg.SkipReason(f"run {going} is under way; what changed since waits for the next one")
-    plan = plan_refresh(_job(context), settings)
+    try:
+        plan = plan_refresh(_job(context), settings)
+    except (LastfmAssetsError, OSError) as problem:  # a failed tick would tell nobody, a run does
+        return dg.RunRequest(tags={MADE_TAG: f"all: {one_line(problem)}"})
     context.log.info(plan.in_words)
     return _request(plan)
 

@@ -21,6 +21,7 @@ from lastfm_assets.automation.unattended import (
     source_changed,
 )
 from lastfm_assets.definitions import build_definitions
+from lastfm_assets.io import Store
 from lastfm_assets.settings import Settings
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -67,8 +68,11 @@ class TestARunUnderWay:
     def test_of_the_command_line_counts_as_long_as_its_process_lives(
         self, instance: dg.DagsterInstance
     ) -> None:
-        going(instance, pid=dead_pid())
+        killed = going(instance, pid=dead_pid())
         assert run_under_way(instance) is None, "a killed command must not stop every night"
+        run = instance.get_run_by_id(killed)
+        assert run is not None
+        assert run.status is dg.DagsterRunStatus.FAILURE, "nor hold the queue"
         run_id = going(instance, pid=os.getpid())
         assert run_under_way(instance) == run_id
 
@@ -124,6 +128,20 @@ class TestTheNight:
         assert isinstance(asked, dg.SkipReason)
         assert asked.skip_message is not None
         assert asked.skip_message.startswith(f"run {run_id} is under way")
+
+    def test_asks_for_a_run_of_all_where_the_store_cannot_be_looked_at(
+        self, store: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A failed tick tells nobody; a run that fails at its first table does."""
+
+        def refuse(_store: Store, _key: object, _kind: object) -> bool:
+            raise OSError("no route to the store")
+
+        monkeypatch.setattr(Store, "has", refuse)
+        asked = self.tick(store, instance)
+        assert isinstance(asked, dg.RunRequest)
+        assert asked.asset_selection is None
+        assert asked.tags["lastfm_assets/made_again"] == "all: no route to the store"
 
     def test_asks_for_a_run_where_the_source_is_gone_so_that_it_fails_and_is_told(
         self, store: Path, instance: dg.DagsterInstance
