@@ -6,6 +6,7 @@ from typing import Any, Final
 import dagster as dg
 
 from lastfm_assets.automation.failures import fails_clearly
+from lastfm_assets.formats import Stored
 from lastfm_assets.io import Store
 from lastfm_assets.provenance import Origin
 from lastfm_assets.settings import Settings
@@ -84,19 +85,32 @@ class StoreIOManager(dg.IOManager):
     @fails_clearly
     def load_input(self, context: dg.InputContext) -> Any:
         """Reads an upstream value as the type that the consumer asks for."""
-        kind = context.dagster_type.typing_type
-        value, stamp = self.store.read_with_stamp(context.asset_key.path, kind)
-        step = _step(context)
+        step = context.step_context
+        return self.read((step.run_id, step.step.key), context.asset_key, _kind(context))
+
+    def read(self, step: tuple[str, str], asset: dg.AssetKey, kind: type[Stored]) -> Stored:
+        """Reads a value for a step, and remembers that the step was made from it.
+
+        Args:
+            step: ids of the run and of the step in it.
+            asset: whose value.
+            kind: its type.
+
+        Raises:
+            StoreError: see `Store.read`.
+        """
+        value, stamp = self.store.read_with_stamp(asset.path, kind)
         self._sources.setdefault(step, set()).add(stamp.source)
-        self._inputs.setdefault(step, {})[context.asset_key.to_user_string()] = stamp.version
+        self._inputs.setdefault(step, {})[asset.to_user_string()] = stamp.version
         return value
 
     @fails_clearly
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Replaces the stored value in one step."""
         said = context.output_metadata or {}
-        step = _step(context)
-        sources, inputs = self._sources.get(step, set()), self._inputs.get(step, {})
+        step = (context.step_context.run_id, context.step_context.step.key)
+        sources = self._sources.get(step, set())
+        inputs = self._inputs_of(context, self._inputs.get(step, {}))
         if SOURCE in said:
             sources, inputs = {_text(said[SOURCE])}, {"the source": _text(said[SIGNATURE])}
         source = "+".join(sorted(sources)) or "unknown"
@@ -104,6 +118,13 @@ class StoreIOManager(dg.IOManager):
         path, stamp = self.store.write(context.asset_key.path, obj, source=source, origin=origin)
         context.step_context.set_data_version(context.asset_key, dg.DataVersion(stamp.version))
         context.add_output_metadata({"stored_at": str(path), "source": source})
+
+    @staticmethod
+    def _inputs_of(context: dg.OutputContext, read: dict[str, str]) -> dict[str, str]:
+        """What the step has read for this asset: one that makes several reads for all of them."""
+        parents = context.step_context.job_def.asset_layer.get(context.asset_key).parent_keys
+        own = {parent.to_user_string() for parent in parents}
+        return {name: version for name, version in read.items() if name in own}
 
     def _parameters(self, context: dg.OutputContext) -> dict[str, Any]:
         step = context.step_context
@@ -117,10 +138,8 @@ class StoreIOManager(dg.IOManager):
         )
 
 
-def _step(context: dg.InputContext | dg.OutputContext) -> tuple[str, str]:
-    """One step of one run."""
-    step = context.step_context
-    return step.run_id, step.step.key
+def _kind(context: dg.InputContext) -> Any:
+    return context.dagster_type.typing_type
 
 
 def _code(context: dg.OutputContext) -> str:

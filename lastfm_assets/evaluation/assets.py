@@ -1,8 +1,7 @@
 """Each model's evaluation, the leaderboard and the champion, as assets."""
 
 import json
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import dagster as dg
@@ -19,6 +18,7 @@ from lastfm_assets.automation.metadata import (
     table_metadata,
 )
 from lastfm_assets.automation.pictures import picture
+from lastfm_assets.automation.resources import StoreIOManager
 from lastfm_assets.errors import StoreError
 from lastfm_assets.evaluation import charts
 from lastfm_assets.evaluation.challenge import Serving, choose
@@ -29,7 +29,7 @@ from lastfm_assets.evaluation.gate import (
     min_precision_for,
     with_its_reason,
 )
-from lastfm_assets.evaluation.judge import evaluate_parts
+from lastfm_assets.evaluation.judge import evaluate_parts, train_alone
 from lastfm_assets.evaluation.leaderboard import (
     CEILING,
     JUDGED,
@@ -44,7 +44,7 @@ from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
 from lastfm_assets.listening.split import pairs_of
 from lastfm_assets.models.assets import SIDE
-from lastfm_assets.models.trained import MODELS, TrainedModel, model_named, train
+from lastfm_assets.models.trained import MODELS, TrainedModel, model_named, train, train_together
 from lastfm_assets.provenance import code_version
 from lastfm_assets.vocabulary import Columns
 
@@ -66,60 +66,85 @@ _JUDGING = code_version(
 _SIDE_INPUTS = {t: dg.AssetIn(asset, dagster_type=pd.DataFrame) for t, asset in SIDE.items()}
 
 
-def _evaluation_asset(name: str) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=key("evaluation", name),
-        ins={
-            "model": dg.AssetIn(key("models", name)),
-            "matrix": dg.AssetIn(key("listening", "weighted_matrix")),
-            "split_pairs": dg.AssetIn(key("listening", "split")),
-            **_SIDE_INPUTS,  # tags say how varied a list is, whatever the model looks at
-        },
-        description=(
-            f"What {name} reaches for each user on train, validation and held out: precision, "
-            "recall, ndcg, map, mrr and hit rate of ten artists and auc, ranked over the whole "
-            "catalogue; and how novel, varied and popular its lists are."
-        ),
-        group_name="evaluation",
-        kinds={"numpy", "parquet"},
-        owners=OWNERS,
-        code_version=_JUDGING,
-    )
-    @fails_clearly
-    def evaluation(
-        context: dg.AssetExecutionContext,
-        model: TrainedModel,
-        matrix: ListeningMatrix,
-        split_pairs: pd.DataFrame,
-        **side: pd.DataFrame,
-    ) -> dg.MaterializeResult[Evaluation]:
-        parts = evaluate_parts(
-            model,
-            matrix,
-            split_pairs,
-            SideTables(**side),
-            on_progress=log_progress(context, f"{name} on train alone"),
+@dg.multi_asset(
+    name="evaluations",
+    ins={
+        "matrix": dg.AssetIn(key("listening", "weighted_matrix")),
+        "split_pairs": dg.AssetIn(key("listening", "split")),
+        **_SIDE_INPUTS,  # tags say how varied a list is, whatever the model looks at
+    },
+    deps=[key("models", name) for name in MODELS],
+    outs={
+        name: dg.AssetOut(
+            key=key("evaluation", name),
+            dagster_type=Evaluation,
+            is_required=False,
+            description=(
+                f"What {name} reaches for each user on train, validation and held out: precision, "
+                "recall, ndcg, map, mrr and hit rate of ten artists and auc, ranked over the whole "
+                "catalogue; and how novel, varied and popular its lists are."
+            ),
+            group_name="evaluation",
+            kinds={"numpy", "parquet"},
+            owners=OWNERS,
+            code_version=_JUDGING,
+            metadata=columns_of(key("evaluation", name)),
         )
+        for name in MODELS
+    },
+    internal_asset_deps={
+        name: {
+            key("models", name),
+            key("listening", "weighted_matrix"),
+            key("listening", "split"),
+            *SIDE.values(),
+        }
+        for name in MODELS
+    },
+    can_subset=True,
+)
+@fails_clearly
+def evaluations(
+    context: dg.AssetExecutionContext,
+    matrix: ListeningMatrix,
+    split_pairs: pd.DataFrame,
+    *,
+    io_manager: dg.ResourceParam[StoreIOManager],
+    processes: dg.ResourceParam[int],
+    **side: pd.DataFrame,
+) -> Iterator[dg.MaterializeResult[Evaluation]]:
+    """Judges the chosen models; their second fits run side by side where more processes may."""
+    step = (context.run.run_id, context.op_execution_context.get_step_execution_context().step.key)
+    beside = SideTables(**side)
+    models = {  # read one by one, as the others are not there where few are chosen
+        name: io_manager.read(step, key("models", name), TrainedModel)
+        for name in MODELS
+        if key("evaluation", name) in context.selected_asset_keys
+    }
+    probed_on, probe_side = train_alone(matrix, split_pairs, beside)
+    for probe, _ in train_together(
+        {name: model.config for name, model in models.items()},
+        probed_on,
+        side=probe_side,
+        seed=next(iter(models.values())).seed,
+        processes=processes,
+        progress_of=lambda name: log_progress(context, f"{name} on train alone"),
+    ):
+        model = models.pop(probe.name)
+        parts = evaluate_parts(model, matrix, split_pairs, beside, probe=probe)
         result = Evaluation.of(model, parts)
-        return dg.MaterializeResult(
+        context.log.info(f"{model.name}: held-out precision@10 {result.means()[JUDGED]:.4f}")
+        yield dg.MaterializeResult(
+            asset_key=key("evaluation", model.name),
             value=result,
             metadata=table_metadata(
                 parts.per_user,
                 fingerprint=model.fingerprint,
-                **_finite(result.means()),
-                **_finite({f"held_out_{name}": x for name, x in parts.beyond_accuracy.items()}),
+                **result.means(),
+                **{f"held_out_{name}": value for name, value in parts.beyond_accuracy.items()},
+                **lineage_of(key("evaluation", model.name)),
             ),
         )
-
-    return evaluation
-
-
-def _finite(figures: dict[str, float]) -> dict[str, float]:
-    """Those that exist: the UI cannot plot a NaN."""
-    return {name: value for name, value in figures.items() if math.isfinite(value)}
-
-
-evaluation_assets = [_evaluation_asset(name) for name in MODELS]
 
 
 _EVALUATIONS = {

@@ -121,6 +121,7 @@ def evaluate_parts(
     split_pairs: pd.DataFrame,
     side: SideTables,
     *,
+    probe: TrainedModel | None = None,
     on_progress: Progress = no_progress,
 ) -> Parts:
     """Judges a model on all three parts.
@@ -135,21 +136,26 @@ def evaluate_parts(
         split_pairs: every pair with its `part`.
         side: what the model was fitted with; the second fit does not see the tags of validation
             pairs either.
+        probe: the second fit where it is there already, see `train_alone`.
         on_progress: told the steps of the second fit.
 
     Returns:
         Metrics of every user and part.
+
+    Raises:
+        ValueError: the second fit is not of train alone, or the first of another matrix.
     """
-    probe_matrix = ListeningMatrix.from_pairs(pairs_of(split_pairs, "train"), judged_on.artist_ids)
+    probe_matrix, probe_side = train_alone(judged_on, split_pairs, side)
     validation_pairs = pairs_of(split_pairs, "validation")
-    probe = train(
-        model.name,
-        probe_matrix,
-        model.config,
-        side=side.without_tags_of(validation_pairs),
-        seed=model.seed,
-        on_progress=on_progress,
-    )
+    if probe is None:
+        probe = train(
+            model.name,
+            probe_matrix,
+            model.config,
+            side=probe_side,
+            seed=model.seed,
+            on_progress=on_progress,
+        )
     train_pairs = pairs_of(split_pairs, "train", "validation")
     judged = {
         "train": judge(model, judged_on, train_pairs, cutoffs=[CUTOFF], leave_out_played=False),
@@ -165,6 +171,19 @@ def evaluate_parts(
         table[[Columns.PART, *table.columns.drop(Columns.PART)]],
         beyond_accuracy(judged["held_out"], judged_on, side, [CUTOFF]),
     )
+
+
+def train_alone(
+    judged_on: ListeningMatrix, split_pairs: pd.DataFrame, side: SideTables
+) -> tuple[ListeningMatrix, SideTables]:
+    """What the second fit of a model learns from, see `evaluate_parts`.
+
+    Returns:
+        The matrix of the train pairs over the whole catalogue, and `side` without the tags of
+        validation pairs.
+    """
+    matrix = ListeningMatrix.from_pairs(pairs_of(split_pairs, "train"), judged_on.artist_ids)
+    return matrix, side.without_tags_of(pairs_of(split_pairs, "validation"))
 
 
 @dataclass(frozen=True, slots=True)

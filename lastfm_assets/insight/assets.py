@@ -7,6 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from lastfm_assets.automation.failures import fails_clearly
+from lastfm_assets.automation.lineage import columns_of, lineage_of
 from lastfm_assets.automation.metadata import OWNERS, key, table_metadata
 from lastfm_assets.errors import StoreError
 from lastfm_assets.evaluation.gate import Champion
@@ -43,6 +44,7 @@ _RAW_INPUTS = {
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     code_version=code_version("insight/history.py"),
+    metadata=columns_of(HISTORY_KEY),
 )
 @fails_clearly
 def history_table(
@@ -65,7 +67,11 @@ def history_table(
         published_version=_published_version(store),
     )
     table = with_refresh(_history_until_now(store), refresh)
-    return dg.MaterializeResult(value=table, metadata=table_metadata(table.tail()[::-1]))
+    newest_first = table_metadata(table.tail()[::-1])["preview"]
+    return dg.MaterializeResult(
+        value=table,
+        metadata={**table_metadata(table, **lineage_of(HISTORY_KEY)), "preview": newest_first},
+    )
 
 
 @dg.asset(

@@ -1,6 +1,6 @@
 """One asset a model, fitted to be judged."""
 
-import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 import dagster as dg
@@ -20,7 +20,7 @@ from lastfm_assets.models.trained import (
     TrainedModel,
     model_named,
     model_sources,
-    train,
+    train_together,
 )
 from lastfm_assets.provenance import code_version
 
@@ -37,13 +37,6 @@ SIDE: Final = {
 """What models that look beside plays read, none of it of held-out pairs."""
 
 
-def side_inputs(name: str) -> dict[str, dg.AssetIn]:
-    """The further inputs of a model that looks beside plays, none of another."""
-    if not model_named(name).needs_side:
-        return {}
-    return {table: dg.AssetIn(asset, dagster_type=pd.DataFrame) for table, asset in SIDE.items()}
-
-
 def fit_metadata(model: TrainedModel, seconds: float) -> dict[str, Any]:
     """What determined a fitted model, and how long the fit took in this run.
 
@@ -58,7 +51,7 @@ def fit_metadata(model: TrainedModel, seconds: float) -> dict[str, Any]:
     }
 
 
-def _launchpad_config(name: str) -> type[dg.Config]:
+def _parameters(name: str) -> type[dg.Config]:
     """A model's parameters, with their defaults and sentences, for the UI's launchpad."""
     fields: dict[str, Any] = {
         field: (info.annotation, info)
@@ -67,45 +60,71 @@ def _launchpad_config(name: str) -> type[dg.Config]:
     return create_model(f"{name.title().replace('_', '')}Parameters", __base__=dg.Config, **fields)
 
 
-def _model_asset(name: str) -> dg.AssetsDefinition:
-    parameters = _launchpad_config(name)
-
-    @dg.asset(
-        key=key("models", name),
-        ins={"matrix": dg.AssetIn(key("listening", "weighted_matrix")), **side_inputs(name)},
-        description=f"{_summary(name)} Fitted on the train and validation pairs, to be judged.",
-        group_name="models",
-        kinds=_KINDS.get(name, {"scipy"}),
-        owners=OWNERS,
-        code_version=code_version(*model_sources(name)),
-    )
-    @fails_clearly
-    def model(
-        context: dg.AssetExecutionContext,
-        config: parameters,  # type: ignore[valid-type]  # made above, read by Dagster at run time
-        matrix: ListeningMatrix,
-        seed: dg.ResourceParam[int],
-        **side: pd.DataFrame,
-    ) -> dg.MaterializeResult[TrainedModel]:
-        chosen = model_named(name).Config.model_validate(config.model_dump())  # type: ignore[attr-defined]
-        started = time.perf_counter()
-        trained = train(
-            name,
-            matrix,
-            chosen,
-            side=SideTables(**side) if side else SideTables.none(),
-            seed=seed,
-            on_progress=log_progress(context, name),
-        )
-        return dg.MaterializeResult(
-            value=trained, metadata=fit_metadata(trained, time.perf_counter() - started)
-        )
-
-    return model
+_SECTIONS: Final[dict[str, Any]] = {
+    name: (made, made()) for name, made in ((name, _parameters(name)) for name in MODELS)
+}
+ModelsConfig = create_model("ModelsConfig", __base__=dg.Config, **_SECTIONS)
+"""A section a model."""
 
 
 def _summary(name: str) -> str:
     return (model_named(name).__doc__ or name).strip().splitlines()[0]
 
 
-model_assets = [_model_asset(name) for name in MODELS]
+@dg.multi_asset(
+    name="models",
+    ins={
+        "matrix": dg.AssetIn(key("listening", "weighted_matrix")),
+        **{table: dg.AssetIn(asset, dagster_type=pd.DataFrame) for table, asset in SIDE.items()},
+    },
+    outs={
+        name: dg.AssetOut(
+            key=key("models", name),
+            dagster_type=TrainedModel,
+            is_required=False,
+            description=f"{_summary(name)} Fitted on the train and validation pairs, to be judged.",
+            group_name="models",
+            kinds=_KINDS.get(name, {"scipy"}),
+            owners=OWNERS,
+            code_version=code_version(*model_sources(name)),
+        )
+        for name in MODELS
+    },
+    internal_asset_deps={
+        name: {
+            key("listening", "weighted_matrix"),
+            *(SIDE.values() if model_named(name).needs_side else ()),
+        }
+        for name in MODELS
+    },
+    can_subset=True,
+)
+@fails_clearly
+def models(
+    context: dg.AssetExecutionContext,
+    config: ModelsConfig,  # made above, read by Dagster at run time
+    matrix: ListeningMatrix,
+    *,
+    seed: dg.ResourceParam[int],
+    processes: dg.ResourceParam[int],
+    **side: pd.DataFrame,
+) -> Iterator[dg.MaterializeResult[TrainedModel]]:
+    """Fits the chosen models, side by side where more than one process may."""
+    chosen = {name: key("models", name) in context.selected_asset_keys for name in MODELS}
+    asked = {
+        name: model_named(name).Config.model_validate(getattr(config, name).model_dump())
+        for name in MODELS
+        if chosen[name]
+    }
+    for model, seconds in train_together(
+        asked,
+        matrix,
+        side=SideTables(**side),
+        seed=seed,
+        processes=processes,
+        progress_of=lambda name: log_progress(context, name),
+    ):
+        context.log.info(f"{model.name} fitted in {seconds:.1f} s")
+        yield dg.MaterializeResult(
+            asset_key=key("models", model.name), value=model, metadata=fit_metadata(model, seconds)
+        )

@@ -77,7 +77,9 @@ class RowSide:
 
     def through_rows(self, listened: sps.csr_array) -> np.ndarray:
         """(n, n_rows) float32, z X' K: how much each row speaks for each listener z."""
-        return np.asarray((listened @ self.rows.T).toarray() @ self.inverse, dtype=np.float32)
+        overlaps = (listened @ self.rows.T).toarray()
+        with threadpool_limits(1, "blas"):  # several threads would round otherwise
+            return np.asarray(overlaps @ self.inverse, dtype=np.float32)
 
     def scores(self, listened: sps.csr_array) -> np.ndarray:
         """See the protocol."""
@@ -98,7 +100,8 @@ class RowSide:
         for start in range(0, len(artists), _BLOCK):
             block = artists[start : start + _BLOCK]
             distinct, place = np.unique(block, return_inverse=True)
-            spoken = self.inverse @ self.rows[:, distinct].toarray()
+            with threadpool_limits(1, "blas"):
+                spoken = self.inverse @ self.rows[:, distinct].toarray()
             spoken /= self.remainder[distinct]
             place = place.reshape(block.shape)
             for row, wanted in enumerate(block):

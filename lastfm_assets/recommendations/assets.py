@@ -209,6 +209,7 @@ def similar_artists_table(
     freshness_policy=dg.FreshnessPolicy.time_window(
         fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
     ),
+    metadata=columns_of(PUBLISHED),
 )
 @fails_clearly
 def published(
@@ -259,6 +260,7 @@ def published(
             source=version.source,
             because=champion.because,
             left_as_it_was=context.run.tags.get(SKIPPED_TAG, "nothing"),
+            **lineage_of(PUBLISHED),
         ),
     )
 
