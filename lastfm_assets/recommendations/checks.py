@@ -4,14 +4,17 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pandas as pd
+from pydantic import SecretStr
 
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.metadata import check_result, key, rules_as_checks
 from lastfm_assets.io import Store
 from lastfm_assets.recommendations import rules
+from lastfm_assets.recommendations.databases import open_database
 from lastfm_assets.recommendations.published import PublishedLists, content_of
 
 PUBLISHED = key("recommendations", "published")
+SERVING_DATABASE = key("recommendations", "serving_database")
 _ARTISTS = (key("listening", "artists"), pd.DataFrame)
 
 top_artists_checks = rules_as_checks(
@@ -54,3 +57,32 @@ def published_checks(
     seen, version = PublishedLists(store.root).current()
     finding = rule(seen, top_artists, held=content_of(top_artists) in version.held)
     yield check_result(finding, asset=PUBLISHED, name=rule.__name__)
+
+
+@dg.multi_asset_check(
+    name="check_recommendations_serving_database",
+    specs=[
+        dg.AssetCheckSpec(
+            name=rules.services_see_what_readers_see.__name__,
+            asset=SERVING_DATABASE,
+            blocking=True,
+            description="The serving database, if there is one, holds the version that readers "
+            "see.",
+        )
+    ],
+)
+@fails_clearly
+def serving_checks(
+    publish_url: dg.ResourceParam[SecretStr | None], store: dg.ResourceParam[Store]
+) -> Iterator[dg.AssetCheckResult]:
+    """Asks the database what it serves."""
+    rule = rules.services_see_what_readers_see
+    database = open_database(publish_url, store.root)
+    _, version = PublishedLists(store.root).current()
+    served = None if database is None else database.served()
+    finding = rule(
+        version.content,
+        None if served is None else served.content,
+        wanted=database is not None,
+    )
+    yield check_result(finding, asset=SERVING_DATABASE, name=rule.__name__)

@@ -176,6 +176,16 @@ def readers_see_what_was_checked(
     )
 
 
+def services_see_what_readers_see(
+    published: str, served: str | None, *, wanted: bool = True
+) -> Finding:
+    """The served lists are the published ones, by their hashes; holds where none are wanted."""
+    return Finding(
+        published == served or not wanted,
+        {"published": published[:12], "served": (served or "nothing")[:12]},
+    )
+
+
 def _misplaced(lists: pd.DataFrame, owner: str) -> int:
     expected = lists.groupby(owner, sort=False).cumcount() + 1
     return int((lists[Columns.RANK] != expected).sum())

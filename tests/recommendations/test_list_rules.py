@@ -191,6 +191,7 @@ def test_every_rule_says_in_one_line_what_must_hold() -> None:
 
 def test_readers_see_the_checked_table_and_no_other() -> None:
     assert rules.readers_see_what_was_checked(lists(), lists()).passed
+    assert rules.readers_see_what_was_checked(without_last_row(lists()), lists(), held=True).passed
     assert not rules.readers_see_what_was_checked(without_last_row(lists()), lists()).passed
     assert not rules.readers_see_what_was_checked(put(0, score=0.5)(lists()), lists()).passed
     assert not rules.readers_see_what_was_checked(with_rows_swapped(lists()), lists()).passed
@@ -250,3 +251,11 @@ class TestRequireSound:
         )
         with pytest.raises(GateRefusedError, match=expected):
             require_sound("top_artists", findings)
+
+
+def test_services_must_see_what_readers_see_where_there_is_a_database() -> None:
+    rule = rules.services_see_what_readers_see
+    assert rule("abc", "abc").passed
+    assert not rule("abc", "abd").passed
+    assert not rule("abc", None).passed
+    assert rule("abc", None, wanted=False).passed
