@@ -9,14 +9,13 @@ from pipeline_world import Command, Ran, Refreshed, run_command
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No setting of whoever runs the tests reaches them, and none of their files is touched."""
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of whoever runs the tests reaches them, nor do runs of other tests."""
     for name in list(os.environ):
         if name.startswith(("LASTFM_", "DAGSTER_")):
             monkeypatch.delenv(name)
-    base = tmp_path_factory.getbasetemp()
-    monkeypatch.setenv("DAGSTER_HOME", str(base / "dagster_home"))
-    monkeypatch.setenv("LASTFM_STORE", str(base / "no_store"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster_home"))
+    monkeypatch.setenv("LASTFM_STORE", str(tmp_path / "no_store"))
 
 
 @pytest.fixture(scope="session")

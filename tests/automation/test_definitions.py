@@ -309,13 +309,15 @@ class TestTheSchedule:
     def test_marks_its_runs_as_scheduled(self, definitions: dg.Definitions, store: Path) -> None:
         schedule = definitions.resolve_schedule_def("daily_refresh")
         settings = Settings(source="sample", store=str(store))
-        with dg.instance_for_test() as instance:
-            context = dg.build_schedule_context(
+        with (
+            dg.instance_for_test() as instance,
+            dg.build_schedule_context(  # it opens the instance again, and closes it at its end
                 instance=instance,
                 scheduled_execution_time=datetime(2026, 3, 29, 1, 30, tzinfo=UTC),
                 repository_def=build_definitions(settings).get_repository_def(),
                 resources={"settings": settings},
-            )
+            ) as context,
+        ):
             (request,) = schedule.evaluate_tick(context).run_requests or ()
         assert request.tags["dagster/schedule_name"] == "daily_refresh"
 
