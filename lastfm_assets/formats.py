@@ -64,6 +64,8 @@ def version_of(value: Any) -> str:
     if isinstance(value, pd.DataFrame):
         for name, column in value.items():
             values = pa.Array.from_pandas(column)
+            if isinstance(values, pa.ChunkedArray):  # text that was put together from tables
+                values = values.combine_chunks()
             # what lies under a missing value is anybody's guess: only its place counts
             _digest_table(digest, {str(name): values.drop_null()})
             _digest_table(digest, {"missing": values.is_null()} if values.null_count else {})

@@ -549,6 +549,12 @@ class TestAVersion:
         ]
         assert len({version_of(one) for one in [table, table.copy(), *others]}) == 7
 
+    def test_does_not_depend_on_how_a_table_was_put_together(self, local: Store) -> None:
+        parts = [pd.DataFrame({"a": [place], "b": [text]}) for place, text in enumerate("xyz")]
+        table = pd.concat(parts, ignore_index=True)
+        local.write(KEY, table, source="custom")
+        assert version_of(table) == version_of(local.read(KEY, pd.DataFrame))
+
     def test_of_an_evaluation_changes_with_which_model_it_is_of(self) -> None:
         other = replace(evaluation(), fingerprint="0" * 64)
         assert version_of(other) != version_of(evaluation())

@@ -104,27 +104,23 @@ def plan_refresh(job: dg.JobDefinition, settings: Settings, *, everything: bool 
         key for key in graph.toposorted_asset_keys if key in job.asset_layer.selected_asset_keys
     ]
     stale: dict[dg.AssetKey, str] = {}
-    confirmed = []
+    confirmed: list[dg.AssetKey] = []
     versions: dict[str, str] = {}
     for made in _in_order(graph, keys):
         own = [key for key in keys if key in made.keys]
         wanted = _Wanted(made, config, determining(settings), signature)
+        confirmed += [key for key in own if wanted.kind(key) is type(None)]
         for key in own:
+            reason = "" if key in confirmed else _reason(store, key, wanted, versions)
+            if everything and key not in confirmed:
+                reason = reason or "everything was asked for"
             parents = [one for one in graph.get(key).parent_keys if one in stale]
-            if wanted.kind(key) is type(None):
-                confirmed.append(key)
-                reason = ""
-            else:
-                reason = _reason(store, key, wanted, versions)
-            if everything and not reason and key not in confirmed:
-                reason = "everything was asked for"
-            if parents:
-                reason = f"{_FOLLOWS}{parents[0].to_user_string()}"
+            reason = _follows(parents[0]) if parents else reason
             if reason:
                 stale[key] = reason
-        if not made.can_subset and any(key in stale for key in own):
-            first = next(key for key in own if key in stale)
-            stale |= {k: f"{_FOLLOWS}{first.to_user_string()}" for k in own if k not in stale}
+        changed = [key for key in own if key in stale]
+        if changed and not made.can_subset:
+            stale |= {key: _follows(changed[0]) for key in own if key not in stale}
     run = {*stale, *confirmed}
     looked_at = run.union(*(graph.get(key).parent_keys for key in run))
     group_of = {key: graph.get(key).group_name for key in keys}
@@ -162,6 +158,10 @@ class _Wanted:
             settings=self.settings,
         )
         return Origin(self.made.specs_by_key[key].code_version or "", parameters, inputs)
+
+
+def _follows(parent: dg.AssetKey) -> str:
+    return f"{_FOLLOWS}{parent.to_user_string()}"
 
 
 def _in_order(graph: Any, keys: list[dg.AssetKey]) -> Iterator[dg.AssetsDefinition]:

@@ -95,9 +95,9 @@ def source_changed(
     def nothing(reason: str, *, tried: str = tried) -> dg.SensorResult:
         return dg.SensorResult(skip_reason=reason, cursor=f"{signature}\n{tried}")
 
-    if not is_known(signature):
-        return nothing(f"the source cannot be looked at: {signature}")
-    plan = plan_refresh(_job(context), settings)
+    plan = _plan(context, settings, signature)
+    if isinstance(plan, str):
+        return nothing(plan)
     if not any(key.path[0] == "raw" for key in plan.stale):
         return nothing("the source is as it was at the last refresh", tried="")
     if signature == tried:
@@ -108,6 +108,16 @@ def source_changed(
     if going is not None:
         return nothing(f"the source has changed, but run {going} is under way")
     return dg.SensorResult(run_requests=[_request(plan)], cursor=f"{signature}\n{signature}")
+
+
+def _plan(context: dg.SensorEvaluationContext, settings: Settings, signature: str) -> Plan | str:
+    """What would be made of the source as it is, or why that cannot be said now."""
+    if not is_known(signature):
+        return f"the source cannot be looked at: {signature}"
+    try:
+        return plan_refresh(_job(context), settings)
+    except (LastfmAssetsError, OSError) as problem:
+        return f"the store cannot be looked at: {one_line(problem)}"
 
 
 def _job(context: dg.ScheduleEvaluationContext | dg.SensorEvaluationContext) -> dg.JobDefinition:
