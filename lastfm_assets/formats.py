@@ -66,6 +66,8 @@ def version_of(value: Any) -> str:
             values = pa.Array.from_pandas(column)
             if isinstance(values, pa.ChunkedArray):  # text that was put together from tables
                 values = values.combine_chunks()
+            if pa.types.is_timestamp(values.type):  # whatever unit it was written or read in
+                values = values.cast(pa.timestamp("us", values.type.tz), safe=False)
             # what lies under a missing value is anybody's guess: only its place counts
             _digest_table(digest, {str(name): values.drop_null()})
             _digest_table(digest, {"missing": values.is_null()} if values.null_count else {})

@@ -2,10 +2,21 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 from pipeline_world import Command, Ran, Refreshed, run_command
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C and SIGTERM through, which a shell in the background has its children ignore.
+
+    The processes that tests start and interrupt inherit it, and Dagster does to SIGTERM what it
+    finds done to SIGINT.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -550,7 +550,11 @@ class TestAVersion:
         assert len({version_of(one) for one in [table, table.copy(), *others]}) == 7
 
     def test_does_not_depend_on_how_a_table_was_put_together(self, local: Store) -> None:
-        parts = [pd.DataFrame({"a": [place], "b": [text]}) for place, text in enumerate("xyz")]
+        moment = pd.Timestamp("2026-11-24 03:30", tz="UTC").as_unit("s")
+        parts = [
+            pd.DataFrame({"a": [place], "b": [text], "c": [moment]})
+            for place, text in enumerate("xyz")
+        ]
         table = pd.concat(parts, ignore_index=True)
         local.write(KEY, table, source="custom")
         assert version_of(table) == version_of(local.read(KEY, pd.DataFrame))

@@ -76,5 +76,5 @@ def test_a_refresh_of_the_split_and_all_after_it_leaves_it_out(settings: Setting
     chosen = _selected(build_definitions(settings), ["listening/split+"])
     assert chosen is not None
     assert {key.path[0] for key in chosen} == {
-        *("listening", "models", "evaluation", "recommendations"),
+        *("listening", "models", "evaluation", "recommendations", "insight"),
     }

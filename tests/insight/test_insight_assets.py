@@ -13,6 +13,8 @@ from lastfm_assets.insight.history import HISTORY
 from lastfm_assets.insight.report import Report
 from lastfm_assets.io import Store
 from lastfm_assets.listening.tables import RAW_TABLES
+from lastfm_assets.recommendations.published import PublishedLists
+from lastfm_assets.recommendations.versions import About
 
 HISTORY_KEY, REPORT_KEY = ("insight", "history"), ("insight", "report")
 
@@ -66,10 +68,11 @@ def run(store: Store, instance: dg.DagsterInstance, *, raise_on_error: bool = Tr
 
 
 def test_every_run_adds_a_row_and_makes_the_page_anew(store: Store) -> None:
+    published = PublishedLists(store.root)
+    lists = world().lists
+    for some in (lists.head(1), lists):
+        published.publish(some, About("als", "sample", 0.3, "a-run"))
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.report_runless_asset_event(
-            dg.AssetMaterialization(["recommendations", "published"], metadata={"version": 5})
-        )
         first = run(store, instance)
         page = store.read(REPORT_KEY, Report)
         second = run(store, instance)
@@ -77,7 +80,7 @@ def test_every_run_adds_a_row_and_makes_the_page_anew(store: Store) -> None:
     table = store.read(HISTORY_KEY, pd.DataFrame)
     assert tuple(table.columns) == HISTORY
     assert table["run_id"].tolist() == [first, second]
-    assert table["published_version"].tolist() == [5, 5]
+    assert table["published_version"].tolist() == [1, 1]
     assert table["source"].tolist() == ["sample", "sample"]
     seconds = [moment.timestamp() for moment in table["refreshed_at"]]
     assert seconds == [int(one) for one in started if one is not None]
