@@ -22,6 +22,7 @@ from lastfm_assets.evaluation.gate import Champion, require_approved, threshold_
 from lastfm_assets.io import Store
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
+from lastfm_assets.models import fits
 from lastfm_assets.models.assets import fit_metadata
 from lastfm_assets.models.trained import (
     MODELS,
@@ -72,21 +73,24 @@ def serving_model(
     champion: Champion,
     interactions: pd.DataFrame,
     artists: pd.DataFrame,
+    *,
     settings: dg.ResourceParam[Settings],
+    processes: dg.ResourceParam[int],
     **side: pd.DataFrame,
 ) -> dg.MaterializeResult[TrainedModel]:
     """The champion, fitted again with the same parameters and seed on every pair there is."""
     matrix = _approved_matrix(champion, interactions, artists, settings)
     config = model_named(champion.model).Config.model_validate(champion.parameters)
     started = time.perf_counter()
-    model = train(
-        champion.model,
-        matrix,
-        config,
-        side=SideTables(**side),
-        seed=champion.seed,
-        on_progress=log_progress(context, champion.model),
-    )
+    with fits.workers(processes):
+        model = train(
+            champion.model,
+            matrix,
+            config,
+            side=SideTables(**side),
+            seed=champion.seed,
+            on_progress=log_progress(context, champion.model),
+        )
     return dg.MaterializeResult(
         value=model, metadata=fit_metadata(model, time.perf_counter() - started)
     )
