@@ -113,7 +113,8 @@ def together(
 ) -> Iterator[Made]:
     """Fits several models, each with the same result as `fit`.
 
-    In this process they are fitted in their order, each when it is asked for. In others (see
+    In this process they are fitted in their order, but those made from others first, each when it
+    is asked for. In others (see
     `workers`) they are fitted side by side, the longest first, while the caller looks at those
     that are ready; a model made from others is put together here once those are there.
 
@@ -136,7 +137,8 @@ def together(
             progress_of(one.model.name)(1, 1)
             yield one, made, seconds
         return
-    for one in asked:
+    # one that is made from others fits them two at a time, and theirs are there afterwards
+    for one in sorted(asked, key=lambda one: not isinstance(one.model, Composite)):
         told = progress_of(one.model.name)
         started = time.perf_counter()
         made = fit(
