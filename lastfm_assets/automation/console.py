@@ -32,6 +32,9 @@ def _line(record: logging.LogRecord) -> str | None:
         return f"  {mark} {text}"
     if event.event_type is dg.DagsterEventType.STEP_SUCCESS:
         return _step_line(event)
+    if event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY:
+        seconds = event.step_retry_data.seconds_to_wait or 0
+        return f"  ! {str(event.step_key).replace('__', '/')} is tried again in {seconds:.0f} s"
     if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
         return _check_line(event.asset_check_evaluation_data)
     return None

@@ -2,11 +2,12 @@
 
 import logging
 import re
+from pathlib import Path
 
 import dagster as dg
 import pytest
 from graph_world import run_in_process
-from pipeline_world import Refreshed
+from pipeline_world import Command, Refreshed
 
 from lastfm_assets.automation.console import one_line_logger
 from lastfm_assets.models.trained import MODELS
@@ -56,6 +57,24 @@ class TestARefresh:
         settings = Settings(source="/no/such/folder", store=f"{tmp_path}/store")
         run_in_process(settings, run_config={"loggers": {"console": {}}})
         assert capsys.readouterr().err == ""
+
+    def test_says_that_a_database_is_tried_again_and_never_its_password(
+        self, command: Command, store: Path
+    ) -> None:
+        url = "postgresql://me:planted@127.0.0.1:1/lists"
+        ran = command(
+            "refresh",
+            "--select",
+            "recommendations/serving_database",
+            store=store,
+            LASTFM_PUBLISH_URL=url,
+        )
+        again = [line for line in ran.err.splitlines() if " is tried again in " in line]
+        assert len(again) == 3
+        assert again[0] == "  ! recommendations/serving_database is tried again in 2 s"
+        assert ran.code == 2
+        assert ran.last_line.startswith("error: postgresql://127.0.0.1:1/lists: cannot be reached")
+        assert "planted" not in ran.out + ran.err
 
 
 class TestALine:
