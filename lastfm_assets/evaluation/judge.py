@@ -143,7 +143,8 @@ def evaluate_parts(
         Metrics of every user and part.
 
     Raises:
-        ValueError: the second fit is not of train alone, or the first of another matrix.
+        ValueError: the second fit is not of train alone or of the same parameters and seed, or the
+            first is of another matrix.
     """
     probe_matrix, probe_side = train_alone(judged_on, split_pairs, side)
     validation_pairs = pairs_of(split_pairs, "validation")
@@ -156,6 +157,8 @@ def evaluate_parts(
             seed=model.seed,
             on_progress=on_progress,
         )
+    if (probe.name, probe.config, probe.seed) != (model.name, model.config, model.seed):
+        raise ValueError(f"the second fit is of {probe.name} with other parameters or seed")
     train_pairs = pairs_of(split_pairs, "train", "validation")
     judged = {
         "train": judge(model, judged_on, train_pairs, cutoffs=[CUTOFF], leave_out_played=False),

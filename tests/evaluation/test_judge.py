@@ -22,7 +22,7 @@ from evaluation_worlds import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lastfm_assets.evaluation.judge import evaluate_parts, judge
+from lastfm_assets.evaluation.judge import evaluate_parts, judge, train_alone
 from lastfm_assets.evaluation.metrics import means
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
@@ -238,6 +238,27 @@ class TestEvaluateParts:
         for part, judgement in expected.items():
             rows = found[found["part"] == part].drop(columns="part").reset_index(drop=True)
             pd.testing.assert_frame_equal(rows, judgement.per_user)
+
+    @pytest.mark.parametrize(
+        ("factors", "seed", "alone", "said"),
+        [
+            (8, 6, True, "other parameters or seed"),
+            (9, 5, True, "other parameters or seed"),
+            (8, 5, False, "was not fitted on this matrix"),
+        ],
+    )
+    def test_a_second_fit_that_is_not_the_model_on_train_alone_is_refused(
+        self, *, factors: int, seed: int, alone: bool, said: str
+    ) -> None:
+        sample = world("sample")
+        nothing = SideTables.none()
+        config = trained.MODELS["als"].Config
+        model = train("als", sample.matrix, config(factors=8), side=nothing, seed=5)
+        on, _ = train_alone(sample.matrix, sample.split_pairs, nothing)
+        probe_on = on if alone else sample.matrix
+        probe = train("als", probe_on, config(factors=factors), side=nothing, seed=seed)
+        with pytest.raises(ValueError, match=said):
+            evaluate_parts(model, sample.matrix, sample.split_pairs, nothing, probe=probe)
 
     def test_users_of_each_part_are_those_with_a_pair_in_it(self) -> None:
         sample = world("sample")
