@@ -10,14 +10,7 @@ from upath import UPath
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.recommendations.duckdb_file import DuckDBFile
 from lastfm_assets.recommendations.postgresql import PostgreSQL
-from lastfm_assets.recommendations.serving import (
-    Served,
-    ServingDatabase,
-    ServingTables,
-    artists_with_plays,
-)
-
-__all__ = ["Served", "ServingDatabase", "ServingTables", "artists_with_plays", "open_database"]
+from lastfm_assets.recommendations.serving import ServingDatabase
 
 PLACE: Final = ("recommendations", "serving.duckdb")
 """Where the file lies in a store that is a folder, unless another database is named."""

@@ -22,16 +22,11 @@ from serving_worlds import artists_of, served_of, similar_of, tables_of
 from upath import UPath
 
 from lastfm_assets.errors import BadInputError, StoreError
-from lastfm_assets.recommendations.databases import (
-    Served,
-    ServingTables,
-    artists_with_plays,
-    open_database,
-)
+from lastfm_assets.recommendations.databases import open_database
 from lastfm_assets.recommendations.duckdb_file import DuckDBFile
 from lastfm_assets.recommendations.postgresql import as_copy
 from lastfm_assets.recommendations.published import PublishedLists
-from lastfm_assets.recommendations.serving import TABLES
+from lastfm_assets.recommendations.serving import TABLES, Served, ServingTables, artists_with_plays
 from lastfm_assets.vocabulary import column_note
 
 PASSWORD = "planted-5ecret"  # noqa: S105 (it opens nothing)
