@@ -6,6 +6,7 @@ opaque white, as the UI behind a picture may be light or dark.
 
 import io
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -84,6 +85,22 @@ def name_rows(axes: "Axes", names: list[str]) -> None:
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
+
+
+def bars(axes: "Axes", lengths: Sequence[float], said: Sequence[str], colour: str) -> None:
+    """Horizontal bars, the first on top, each with what is said of it at its end."""
+    axes.barh(range(len(lengths)), lengths, color=colour, height=0.62)
+    for place, (length, text) in enumerate(zip(lengths, said, strict=True)):
+        axes.annotate(
+            text,
+            (length, place),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+            color=INK,
+        )
+    plain(axes, grid="x")
 
 
 @cache

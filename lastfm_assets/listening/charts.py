@@ -10,6 +10,7 @@ from lastfm_assets.drawing import (
     GREY,
     INK,
     ORANGE,
+    bars,
     counts_along,
     name_rows,
     paper,
@@ -42,19 +43,8 @@ def refused(rejected_rows: pd.DataFrame) -> bytes:
         axes.text(0.5, 0.5, "no row was refused", ha="center", va="center", color=INK)
         axes.set_axis_off()
         return png(figure)
-    axes.barh(range(len(shown)), shown.to_numpy(), color=ORANGE, height=0.62)
-    for place, count in enumerate(shown):
-        axes.annotate(
-            f"{count:,}",
-            (count, place),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize="small",
-            color=INK,
-        )
+    bars(axes, shown.tolist(), [f"{count:,}" for count in shown], ORANGE)
     name_rows(axes, [written(str(reason), at_most=64) for reason in shown.index])
-    plain(axes, grid="x")
     log = bool(shown.max() > _LOG_FROM * shown.min())
     counts_along(axes, "x", log=log)
     axes.set_xlim(0.7 if log else 0, shown.max() * (2.5 if log else 1.15))

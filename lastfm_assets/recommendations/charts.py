@@ -8,8 +8,8 @@ import pandas as pd
 from lastfm_assets.drawing import (
     BLUE,
     GREY,
-    INK,
     ORANGE,
+    bars,
     counts_along,
     name_rows,
     paper,
@@ -70,19 +70,8 @@ def _most_recommended(axes: "Axes", lists: pd.DataFrame) -> None:
     most = counts.head(_NAMES)
     names = lists.drop_duplicates(Columns.ARTIST).set_index(Columns.ARTIST)[Columns.NAME]
     shares = most.to_numpy() / lists[Columns.USER].nunique()
-    axes.barh(range(len(most)), shares, color=BLUE, height=0.62)
-    for place, share in enumerate(shares):
-        axes.annotate(
-            f"{share:.1%}",
-            (share, place),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize="small",
-            color=INK,
-        )
+    bars(axes, shares.tolist(), [f"{share:.1%}" for share in shares], BLUE)
     name_rows(axes, [written(str(names[artist]), at_most=26) for artist in most.index])
-    plain(axes, grid="x")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_xlim(0, float(shares.max()) * 1.18)
     axes.set_title("Most recommended: share of users", loc="left", fontsize="medium")

@@ -1,6 +1,5 @@
 """Pictures of a search, drawn without pyplot's global state."""
 
-import io
 import json
 import math
 from typing import TYPE_CHECKING, Any, Final
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from lastfm_assets.drawing import paper, png
 from lastfm_assets.models.search import Between, OneOf, search_space
 from lastfm_assets.models.trained import model_named
 from lastfm_assets.tuning.trials import Search
@@ -22,12 +22,11 @@ _GREY: Final = "#8a8a8a"
 _PANEL: Final = (3.1, 2.4)
 """Inches of one panel of several."""
 _ACROSS: Final = 5
-_DPI: Final = 90
 
 
 def history(search: Search) -> bytes:
     """Each trial's value in their order, the best so far, and the defaults' (PNG)."""
-    figure = _figure(6.4, 3.4)
+    figure = paper(6.4, 3.4)
     axes = figure.subplots()
     trials, complete = search.trials, search.trials["state"] == "complete"
     axes.plot(trials["number"], trials["value"].where(complete), "o", color=_DOT, label="complete")
@@ -45,7 +44,7 @@ def history(search: Search) -> bytes:
         axes.axhline(search.default_value, color=_GREY, linestyle="--", label="shipped defaults")
     axes.set(xlabel="trial", ylabel="validation ndcg@10", title=search.model)
     axes.legend(fontsize="small")
-    return _png(figure)
+    return png(figure)
 
 
 def slices(search: Search) -> bytes:
@@ -62,7 +61,7 @@ def slices(search: Search) -> bytes:
         axes.plot(best, [search.best_value], "*", color=_LINE, markersize=11)
         _name_axis(axes, name, said)
     figure.supylabel("validation ndcg@10", fontsize="small")
-    return _png(figure)
+    return png(figure)
 
 
 def knobs(table: pd.DataFrame) -> bytes:
@@ -80,7 +79,7 @@ def knobs(table: pd.DataFrame) -> bytes:
     figure.axes[0].set_ylim(0, None)  # of all, as they share it; only now, as it ends autoscaling
     figure.axes[0].legend(fontsize="x-small")
     figure.supylabel("precision@10", fontsize="small")
-    return _png(figure)
+    return png(figure)
 
 
 def _places(space: Between | OneOf, values: list[Any]) -> list[float]:
@@ -109,19 +108,7 @@ def _name_axis(axes: "Axes", name: str, space: Between | OneOf) -> None:
 def _panels(count: int) -> "Figure":
     across = min(count, _ACROSS)
     down = math.ceil(count / across)
-    figure = _figure(_PANEL[0] * across, _PANEL[1] * down)
+    figure = paper(_PANEL[0] * across, _PANEL[1] * down)
     for axes in figure.subplots(down, across, squeeze=False, sharey=True).ravel()[count:]:
         figure.delaxes(axes)
     return figure
-
-
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.figure import Figure  # noqa: PLC0415 (slow to import)
-
-    return Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
-
-
-def _png(figure: "Figure") -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})  # same bytes every time
-    return buffer.getvalue()
