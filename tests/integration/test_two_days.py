@@ -170,11 +170,6 @@ def turn_on(machine: Machine) -> None:
         assert process.popen.returncode == 0, process.said
 
 
-def seconds(record: dg.RunRecord) -> float:
-    assert record.end_time is not None
-    return record.end_time - record.create_timestamp.timestamp()
-
-
 def made_again(record: dg.RunRecord) -> str:
     return record.dagster_run.tags["lastfm_assets/made_again"]
 
@@ -195,11 +190,10 @@ def test_two_days_of_a_refresh_that_nobody_watches(machine: Machine) -> None:  #
         assert night.dagster_run.status is dg.DagsterRunStatus.SUCCESS
         assert made_again(night) == "nothing changed"
         assert "models 12 of 12" in night.dagster_run.tags["lastfm_assets/skipped"]
-        assert seconds(night) < 60, "ten are the goal, which the benchmark measures"
         assert len(machine.history()) == 1
 
         # in the morning the data changes: the sensor starts a refresh, readers get new lists
-        (machine.source / PLAYS).write_bytes(good + b"2\t3\t77\n" * 1)
+        (machine.source / PLAYS).write_bytes(good + b"2\t3\t77\n")
         morning = machine.run_after("the data change", machine.until_it_looks)
         assert morning.dagster_run.tags["dagster/sensor_name"] == "source_changed"
         assert morning.dagster_run.status is dg.DagsterRunStatus.SUCCESS
