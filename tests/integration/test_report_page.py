@@ -1,6 +1,5 @@
 """The page in a real browser, opened as a file: by keyboard alone, on a phone, in the dark."""
 
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -25,8 +24,6 @@ QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-BUDGET_MS = 1000
-"""To the first view, of a world of HetRec's size."""
 
 
 @dataclass
@@ -310,19 +307,13 @@ CONTRASTS = """() => {
 
 
 class TestALargeWorld:
-    def test_is_seen_within_a_second_and_searched_soon_after(
-        self, opened: Any, worlds: Any
-    ) -> None:
+    def test_is_searched(self, opened: Any, worlds: Any) -> None:
+        """How soon it is seen is for benchmarks/first_view.py to say."""
         page = opened(worlds.large_world()).page
-        page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
-        painted = page.evaluate(
-            "performance.getEntriesByName('first-contentful-paint')[0].startTime"
-        )
         page.locator("#query").fill("user 50")
         expect(page.get_by_role("option").first).to_contain_text("User 50")
         page.locator("#query").press("Enter")
         expect(page.locator("#found h3")).to_have_text("User 50")
-        assert painted <= BUDGET_MS, f"{painted:.0f} ms on {os.cpu_count()} cores"
 
     def test_agrees_with_its_tables(self, opened: Any, worlds: Any) -> None:
         inputs = worlds.large_world()
