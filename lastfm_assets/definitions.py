@@ -4,7 +4,7 @@ import dagster as dg
 
 from lastfm_assets.automation.alerts import tell_operator
 from lastfm_assets.automation.console import one_line_logger
-from lastfm_assets.automation.jobs import refresh_job, tune_job
+from lastfm_assets.automation.jobs import refresh_job, studies_job, tune_job
 from lastfm_assets.automation.resources import resources_of
 from lastfm_assets.automation.unattended import daily_refresh, source_changed
 from lastfm_assets.evaluation import assets as evaluation_assets
@@ -13,9 +13,11 @@ from lastfm_assets.insight import assets as insight_assets
 from lastfm_assets.listening import assets as listening_assets
 from lastfm_assets.listening import checks as listening_checks
 from lastfm_assets.models import assets as model_assets
+from lastfm_assets.music import assets as music_assets
 from lastfm_assets.recommendations import assets as recommendation_assets
 from lastfm_assets.recommendations import checks as recommendation_checks
 from lastfm_assets.settings import Settings
+from lastfm_assets.studies import assets as study_assets
 from lastfm_assets.tuning import assets as tuning_assets
 
 
@@ -29,13 +31,15 @@ def build_definitions(settings: Settings) -> dg.Definitions:
                 evaluation_assets,
                 recommendation_assets,
                 insight_assets,
+                study_assets,
+                music_assets,
                 tuning_assets,
             ]
         ),
         asset_checks=dg.load_asset_checks_from_modules(
             [listening_checks, evaluation_checks, recommendation_checks]
         ),
-        jobs=[refresh_job, tune_job],
+        jobs=[refresh_job, studies_job, tune_job],
         schedules=[daily_refresh],
         sensors=[source_changed, tell_operator],
         resources=resources_of(settings),

@@ -1,0 +1,1 @@
+"""Tags and audio features over time, and what goes with popularity, as assets."""
