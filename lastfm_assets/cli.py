@@ -3,27 +3,24 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import pandas as pd
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lastfm_assets import terminal
 from lastfm_assets.errors import BadInputError, LastfmAssetsError
 from lastfm_assets.io import Store
-from lastfm_assets.progress import Progress as OnProgress
+from lastfm_assets.listening.keys import key_column
 from lastfm_assets.settings import Settings, data_folder
 from lastfm_assets.vocabulary import Columns
 
 if TYPE_CHECKING:
-    from lastfm_assets.listening.clean import CleanTables
+    from lastfm_assets.recommendations.reader import Lists
 
 app = typer.Typer(
     name="lastfm-assets",
@@ -34,10 +31,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_SHOWN: Final = [Columns.RANK, Columns.ARTIST, Columns.NAME, Columns.SCORE, Columns.BECAUSE]
+_SHOWN: Final = (Columns.RANK, Columns.ARTIST, Columns.NAME, Columns.SCORE, Columns.BECAUSE)
+_SHOWN_USERS: Final = (Columns.RANK, Columns.USER, Columns.SCORE, Columns.BECAUSE)
 
 Source = Annotated[
-    str | None, typer.Option(help="Folder, archive, URL or `sample`; default LASTFM_SOURCE.")
+    str | None,
+    typer.Option(help="Folder, archive, URL, description or `sample`; default LASTFM_SOURCE."),
 ]
 StoreOption = Annotated[
     str | None, typer.Option(help="Folder or fsspec URL; default LASTFM_STORE or data/store.")
@@ -104,29 +103,39 @@ def recommend(
         raise BadInputError("expected either --user ID or --plays FILE")
     lists = reader.Lists.open(_settings(None, store).store)
     if user is not None:
-        table = lists.of_user(_number("--user", user), n)
+        table = lists.of_user(user, n)
     else:
         assert plays is not None  # noqa: S101 (one of the two was given)
         table, unused = lists.of_plays(_read(plays), plays.name, n)
         if unused:
-            terminal.note(f"{unused} rows of {plays.name} name no artist that is known and played")
-    _print_lists(table, lists.source, as_json=as_json)
+            item = lists.about.item
+            terminal.note(f"{unused} rows of {plays.name} name no {item} that is known and played")
+    _print_lists(table, lists, _SHOWN, as_json=as_json)
 
 
 @app.command()
 def similar(
     *,
-    artist: Annotated[str, typer.Option(help="Id or name of an artist.")],
+    artist: Annotated[
+        str | None, typer.Option("--artist", "--item", help="Id or name of an artist.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="Id of a user: who plays alike.")] = None,
     n: Length = 10,
     as_json: Json = False,
     store: StoreOption = None,
 ) -> None:
-    """Print the artists nearest to one, by who plays them."""
+    """Print the artists nearest to one, by who plays them; or the users, by what they play."""
     from lastfm_assets.recommendations import reader  # noqa: PLC0415
 
     _at_least_one(n)
+    if (artist is None) == (user is None):
+        raise BadInputError("expected either --artist NAME_OR_ID or --user ID")
     lists = reader.Lists.open(_settings(None, store).store)
-    _print_lists(lists.similar_to(artist, n), lists.source, as_json=as_json)
+    if artist is not None:
+        _print_lists(lists.similar_to(artist, n), lists, _SHOWN, as_json=as_json)
+    else:
+        assert user is not None  # noqa: S101 (one of the two was given)
+        _print_lists(lists.similar_users(user, n), lists, _SHOWN_USERS, as_json=as_json)
 
 
 @app.command()
@@ -147,7 +156,7 @@ def evaluate(  # noqa: PLR0913 (its options)
     json_file: JsonFile = None,
 ) -> None:
     """Train on a source and judge on pairs that training never sees: a file's, or random ones."""
-    from lastfm_assets.evaluation import exchange  # noqa: PLC0415
+    from lastfm_assets.evaluation import command, exchange  # noqa: PLC0415
     from lastfm_assets.listening.load import load  # noqa: PLC0415
     from lastfm_assets.models.trained import MODELS, model_named  # noqa: PLC0415
 
@@ -165,116 +174,17 @@ def evaluate(  # noqa: PLR0913 (its options)
     judged_on = None
     if held_out is not None:
         judged_on = exchange.read_pairs(_read(held_out), held_out.name)
-        exchange.whole_number_ids(judged_on, held_out.name)
-    with _progress("reading") as report:
+    with terminal.progress("reading") as report:
         tables = load(settings.source, data_folder=data_folder(), on_progress=report)
     if judged_on is None:
         assert seeds is not None  # noqa: S101 (one of the two was given)
-        _evaluate_seeds(
+        command.on_seeds(
             tables, names, cutoffs, json_file, splits=(range(seeds), share), seed=settings.seed
         )
     else:
-        _evaluate_file(tables, names, cutoffs, json_file, judged_on=judged_on, seed=settings.seed)
-
-
-def _evaluate_file(
-    tables: "CleanTables",
-    names: list[str],
-    cutoffs: list[int],
-    json_file: Path | None,
-    *,
-    judged_on: pd.DataFrame,
-    seed: int,
-) -> None:
-    """Trains on all of a source."""
-    from lastfm_assets.evaluation import exchange  # noqa: PLC0415
-    from lastfm_assets.evaluation.judge import beyond_accuracy, judge  # noqa: PLC0415
-    from lastfm_assets.evaluation.metrics import means  # noqa: PLC0415
-    from lastfm_assets.listening.matrix import ListeningMatrix  # noqa: PLC0415
-    from lastfm_assets.listening.side import SideTables  # noqa: PLC0415
-    from lastfm_assets.models import fits  # noqa: PLC0415
-    from lastfm_assets.models.trained import train  # noqa: PLC0415
-
-    matrix = ListeningMatrix.from_pairs(
-        tables.interactions, tables.artists[Columns.ARTIST].to_numpy()
-    )
-    side = SideTables(tables.tag_assignments, tables.friendships)
-    seen = judged_on.merge(tables.interactions, on=list(exchange.HELD_OUT_COLUMNS))
-    if len(seen):
-        terminal.note(
-            f"WARNING: {len(seen):,} of {len(judged_on):,} held-out pairs are plays of the source "
-            "itself, which no list names; take them out of the source"
-        )
-    results = {}
-    for name in names:
-        with _progress(name) as report:
-            fits.forget()  # a blend's time is its own, whatever was fitted before it
-            started = time.perf_counter()
-            model = train(name, matrix, side=side, seed=seed, on_progress=report)
-            fit_seconds = time.perf_counter() - started
-            judgement = judge(model, matrix, judged_on, cutoffs=cutoffs)
-        results[name] = exchange.as_json(
-            means(judgement.per_user) | beyond_accuracy(judgement, matrix, side, cutoffs),
-            users=len(judgement.per_user),
-            fit_seconds=fit_seconds,
-            rank_seconds=judgement.rank_seconds,
-        )
-    _print_results(results, cutoffs, json_file)
-
-
-def _evaluate_seeds(
-    tables: "CleanTables",
-    names: list[str],
-    cutoffs: list[int],
-    json_file: Path | None,
-    *,
-    splits: tuple[range, float],
-    seed: int,
-) -> None:
-    """Trains on what random splits leave, and says what can be said of the difference."""
-    from lastfm_assets.evaluation import exchange  # noqa: PLC0415
-    from lastfm_assets.evaluation.repeated import evaluate_repeatedly  # noqa: PLC0415
-
-    seeds, share = splits
-    with _progress("models and splits") as report:
-        done = 0
-
-        def progress_of(name: str, split_seed: int) -> OnProgress:
-            nonlocal done
-            del name, split_seed
-            begun, done = done, done + 1
-            total = len(names) * len(seeds)
-            return lambda step, steps: report(int(1000 * (begun + step / steps)), 1000 * total)
-
-        repeated = evaluate_repeatedly(
-            tables,
-            names,
-            seeds=seeds,
-            held_out_share=share,
-            cutoffs=cutoffs,
-            progress_of=progress_of,
-        )
-    summary = repeated.summary(seed=seed)
-    per_seed = repeated.per_seed()
-    seconds = repeated.seconds.groupby(Columns.MODEL).mean(numeric_only=True)
-    results = {}
-    for name in names:
-        taken = seconds.loc[name].to_dict()
-        figures = exchange.as_json(
-            {str(metric): value for metric, value in summary.loc[name].to_dict().items()},
-            users=int(repeated.per_user[name][Columns.USER].nunique()),
-            fit_seconds=taken["fit_seconds"],
-            rank_seconds=taken["rank_seconds"],
-        )
-        of_seeds = per_seed.loc[[name]].droplevel(0).to_dict("index")
-        results[name] = {**figures, "per_seed": {str(one): row for one, row in of_seeds.items()}}
-    ranked = dict(sorted(results.items(), key=lambda entry: -entry[1][f"ndcg@{cutoffs[0]}"]))
-    _write_json(ranked, json_file)
-    if str(json_file) != "-":
-        terminal.show_repeated(ranked, cutoffs, n_seeds=len(seeds))
-        if len(names) > 1:
-            said = repeated.comparison(f"ndcg@{cutoffs[0]}", seed=seed)
-            terminal.show_comparison(said, list(ranked), f"ndcg@{cutoffs[0]}")
+        assert held_out is not None  # noqa: S101 (one of the two was given)
+        judged_on = exchange.ids_as_in_source(judged_on, held_out.name, tables.keys)
+        command.on_file(tables, names, cutoffs, json_file, judged_on=judged_on, seed=settings.seed)
 
 
 @app.command()
@@ -286,7 +196,7 @@ def score(
     json_file: JsonFile = None,
 ) -> None:
     """Judge any lists, ours or others', against held-out pairs."""
-    from lastfm_assets.evaluation import exchange  # noqa: PLC0415
+    from lastfm_assets.evaluation import command, exchange  # noqa: PLC0415
     from lastfm_assets.evaluation.given_lists import match  # noqa: PLC0415
     from lastfm_assets.evaluation.metrics import means  # noqa: PLC0415
 
@@ -303,7 +213,7 @@ def score(
         fit_seconds=None,
         rank_seconds=None,
     )
-    _print_results({"lists": result}, cutoffs, json_file)
+    command.print_results({"lists": result}, cutoffs, json_file)
 
 
 @app.command()
@@ -329,11 +239,11 @@ def tune(
     tunable(model)
     budget = study.Budget(study.DEFAULT_TRIALS if trials is None else trials, timeout)
     folder = study_folder(settings.store)
-    with _progress("reading") as report:
+    with terminal.progress("reading") as report:
         tables = load(settings.source, data_folder=data_folder(), on_progress=report)
     known = study.Known.of_source(tables, seed=settings.seed)
     try:
-        with _progress(f"tuning {model}") as report:
+        with terminal.progress(f"tuning {model}") as report:
             search = study.tune(
                 model,
                 known,
@@ -430,6 +340,50 @@ def rollback(
         terminal.note(f"so do those of {serving.database}")
 
 
+@app.command()
+def sql(
+    query: Annotated[
+        str | None, typer.Argument(help="One statement that reads; - takes it from stdin.")
+    ] = None,
+    *,
+    output: Annotated[
+        Literal["table", "csv", "json"], typer.Option(help="How the answer is written.")
+    ] = "table",
+    tables: Annotated[bool, typer.Option("--tables", help="List all tables and columns.")] = False,
+    store: StoreOption = None,
+) -> None:
+    """Ask the whole store in SQL; without a query, list its tables and columns."""
+    from lastfm_assets.sql import command  # noqa: PLC0415 (DuckDB)
+    from lastfm_assets.sql.stored import StoredTables  # noqa: PLC0415
+
+    stored = StoredTables(Store(_settings(None, store).store))
+    if tables and query is not None:
+        raise BadInputError("expected either a query or --tables")
+    try:
+        if query is None:
+            command.show_tables(stored, output)
+        else:
+            command.show_answer(stored, command.typed(query), output)
+    except KeyboardInterrupt:
+        _fail("interrupted; the store is as it was", 130)
+
+
+@app.command()
+def example(
+    kind: Annotated[
+        Literal["360k", "scrobbles", "playlists"], typer.Argument(help="Which table of plays.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="Where to write it.")],
+) -> None:
+    """Write an invented table of plays with its description, to try or to copy from."""
+    from lastfm_assets.sources.examples import write_example  # noqa: PLC0415
+
+    description = write_example(kind, folder)
+    terminal.note(
+        f"try it: lastfm-assets refresh --source {description} --store {folder / 'store'}"
+    )
+
+
 def _cutoffs(text: str) -> list[int]:
     cutoffs = [_number("--at", part.strip()) for part in text.split(",") if part.strip()]
     if not cutoffs or min(cutoffs) < 1:
@@ -437,51 +391,18 @@ def _cutoffs(text: str) -> list[int]:
     return cutoffs
 
 
-@contextmanager
-def _progress(what: str) -> Iterator[OnProgress]:
-    """A bar on stderr with the time left, which vanishes when done."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),  # else it leaves an empty line in a log
-        speed_estimate_period=600.0,  # one step of a search may take longer than Rich's 30 s
-    ) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _print_lists(table: pd.DataFrame, source: str, *, as_json: bool) -> None:
-    terminal.note_source(source)
+def _print_lists(
+    table: pd.DataFrame, lists: "Lists", columns: Sequence[str], *, as_json: bool
+) -> None:
+    terminal.note_source(lists.source)
+    keyed = lists.with_keys(table)
     if as_json:
-        rows = table[_SHOWN].to_dict("records")
+        own = [name for name in map(key_column, columns) if name in keyed]
+        rows = keyed[[*columns, *own]].to_dict("records")
         readable = sys.stdout.encoding.lower() in {"utf-8", "utf8"}  # else escaped
         sys.stdout.write(json.dumps(rows, ensure_ascii=not readable, indent=2) + "\n")
     else:
-        terminal.show_table(table[_SHOWN])
-
-
-def _print_results(
-    results: dict[str, dict[str, Any]], cutoffs: list[int], json_file: Path | None
-) -> None:
-    _write_json(results, json_file)
-    if str(json_file) != "-":
-        terminal.show_metrics(results, cutoffs)
-
-
-def _write_json(results: dict[str, dict[str, Any]], json_file: Path | None) -> None:
-    text = json.dumps(results, indent=2) + "\n"
-    if str(json_file) == "-":
-        sys.stdout.write(text)
-    elif json_file is not None:
-        try:
-            json_file.write_text(text, encoding="utf-8")
-        except OSError as problem:
-            raise BadInputError(
-                f"{json_file}: cannot be written ({problem.strerror}); name another file"
-            ) from None
+        terminal.show_list(keyed, columns, lists.about.item)
 
 
 if __name__ == "__main__":

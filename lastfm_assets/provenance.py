@@ -16,14 +16,16 @@ def code_version(*files: str) -> str:
     """Version of a computation: a hash of the sources that make it up.
 
     Args:
-        files: paths within the package, such as `listening/split.py`.
+        files: paths within the package, such as `listening/split.py`, or a folder of sources.
 
     Returns:
         12 hex digits; a changed source gives others, so no version can be forgotten.
     """
     digest = hashlib.sha256()
     for file in sorted(files):
-        digest.update((_PACKAGE / file).read_bytes())
+        path = _PACKAGE / file
+        for source in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+            digest.update(source.read_bytes())
     return digest.hexdigest()[:12]
 
 

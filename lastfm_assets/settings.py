@@ -34,6 +34,11 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     source: str | None = Field(
         None, description="Folder, archive, URL or `sample`; unset: data/raw, else GroupLens."
     )
+    audio_features: str | None = Field(
+        None,
+        description="Folder with data_by_year.csv and data_by_genres.csv of Spotify's audio "
+        "features, for the studies; unset: the two tables of them are empty.",
+    )
     store: str = Field(
         default_factory=lambda: str(data_folder() / "store"),
         description="Folder or fsspec URL where every table lies.",

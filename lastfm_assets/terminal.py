@@ -2,11 +2,13 @@
 
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import pandas as pd
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +16,11 @@ from lastfm_assets.evaluation.gate import Champion
 from lastfm_assets.evaluation.leaderboard import CEILING, JUDGED
 from lastfm_assets.evaluation.metrics import AUC, METRICS
 from lastfm_assets.io import Store
+from lastfm_assets.listening.about import ARTIST
+from lastfm_assets.listening.keys import key_column
+from lastfm_assets.listening.wording import plural
 from lastfm_assets.recommendations.published import PublishedLists
+from lastfm_assets.recommendations.reader import Lists
 from lastfm_assets.recommendations.versions import Version
 from lastfm_assets.settings import Settings
 from lastfm_assets.tuning.trials import Search
@@ -33,7 +39,7 @@ _BEYOND: Final = {
     "users_served": "served",
 }
 """Figures beyond accuracy with their titles; `beyond_accuracy` says what they are."""
-_NUMBERS: Final = (Columns.RANK, Columns.ARTIST, Columns.SCORE)
+_NUMBERS: Final = (Columns.RANK, Columns.ARTIST, Columns.USER, Columns.SCORE)
 
 
 def error(message: str) -> None:
@@ -52,12 +58,49 @@ def note_source(source: str) -> None:
         note(_SAMPLE_WARNING)
 
 
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on stderr with the time left, which vanishes when done."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),  # else it leaves an empty line in a log
+        speed_estimate_period=600.0,  # one step of a search may take longer than Rich's 30 s
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
 def show_table(table: pd.DataFrame) -> None:
     """Rows as they are, numbers to the right."""
     shown = _table([str(column) for column in table.columns], numbers=_NUMBERS)
     for row in table.itertuples(index=False):
         shown.add_row(*(Text(_cell(value)) for value in row))
     _print(shown)
+
+
+def show_list(table: pd.DataFrame, columns: Sequence[str], item: str) -> None:
+    """A list with the source's own ids, its columns called after what is recommended.
+
+    Args:
+        table: `columns`, and `user_key` or `artist_key` where ids of ours stand for text.
+        columns: to show, in order.
+        item: what is recommended, in the singular.
+    """
+    own = {column: key_column(column) for column in columns}
+    shown = {name: table[own[name] if own[name] in table else name] for name in columns}
+    if Columns.NAME in shown and shown[Columns.NAME].equals(
+        shown[Columns.ARTIST].rename(Columns.NAME)
+    ):
+        del shown[Columns.ARTIST]  # a source that knows names alone
+    show_table(pd.DataFrame(shown).rename(columns=lambda name: _called(name, item)))
+
+
+def _called(column: str, item: str) -> str:
+    return column.replace(ARTIST, item) if column.startswith(ARTIST) else column
 
 
 def show_metrics(results: dict[str, dict[str, Any]], cutoffs: list[int]) -> None:
@@ -151,10 +194,13 @@ def show_summary(settings: Settings) -> None:
     _say("Verdicts are by ndcg@10 of the same users; by chance alone 5% of tables would have one.")
     _say(f"Champion: {champion.model}")
     _say(f"  {champion.because}")
-    user = int(lists[Columns.USER].iloc[0])
-    _say(f"\nUser {user}'s ten, one of {users:,}")
-    one = lists[lists[Columns.USER] == user]
-    show_table(one[[Columns.RANK, Columns.ARTIST, Columns.NAME, Columns.SCORE, Columns.BECAUSE]])
+    shown_lists = Lists.open(settings.store)
+    one = lists[lists[Columns.USER] == lists[Columns.USER].iloc[0]]
+    keyed = shown_lists.with_keys(one)
+    user, item = keyed.get("user_key", keyed[Columns.USER]).iloc[0], shown_lists.about.item
+    _say(f"\nUser {_plain(str(user))}'s ten {plural(item)}, one of {users:,}")
+    shown_columns = (Columns.RANK, Columns.ARTIST, Columns.NAME, Columns.SCORE, Columns.BECAUSE)
+    show_list(keyed, shown_columns, item)
     _say(f"Tables: {store.root} (read recommendations/published, a Delta table)")
     note_source(version.source)
 

@@ -21,6 +21,14 @@ class Columns:
     YEAR: Final = "year"
     DATE: Final = "date"
     FRIEND: Final = "friend_id"
+    PLAYED_AT: Final = "played_at"
+    FIRST_PLAYED: Final = "first_played"
+    LAST_PLAYED: Final = "last_played"
+    KIND: Final = "kind"
+    ID: Final = "id"
+    KEY: Final = "key"
+    """A source's own id, where that is text."""
+    TO_USER: Final = "to_user_id"
 
     LINE: Final = "line"
     """Number of the line in its file, the header being line 1."""
@@ -62,6 +70,16 @@ SIMILAR_LIST: Final = (
 )
 """Columns of `recommendations/similar_artists`, in order."""
 
+SIMILAR_USERS: Final = (
+    Columns.TO_USER,
+    Columns.RANK,
+    Columns.USER,
+    Columns.SCORE,
+    Columns.SIMILARITY,
+    Columns.BECAUSE,
+)
+"""Columns of `recommendations/similar_users`, in order."""
+
 Part = Literal["train", "validation", "held_out"]
 """Which share of a user's pairs: to fit on, to choose on, to judge on."""
 
@@ -83,7 +101,8 @@ _NOTES: Final = {
     Columns.DATE: "Day on which the tag was given.",
     Columns.FRIEND: "Another user, a friend of this one.",
     Columns.LINE: "Line in the file, the header being line 1.",
-    Columns.FILE: "File that the row came from, without its ending.",
+    Columns.FILE: "File that the row came from, without its ending; `user_artists` for a described "
+    "table of plays.",
     Columns.TEXT: "A refused line as it came.",
     Columns.REASON: "Why the row was refused.",
     Columns.MODEL: "Model that the row is of.",
@@ -92,17 +111,35 @@ _NOTES: Final = {
     Columns.BECAUSE: "What explains the choice, best first.",
     Columns.TO_ARTIST: "Artist whose relatives are listed.",
     Columns.TO_NAME: "Name of that artist.",
-    Columns.SIMILARITY: "Shrunk cosine of the two artists' listeners, 0 to 1.",
+    Columns.TO_USER: "User whose nearest are listed.",
+    Columns.SIMILARITY: "Shrunk cosine of what is compared, two artists' listeners or two users' "
+    "artists; 0 to 1.",
+    Columns.PLAYED_AT: "When it was played, UTC.",
+    Columns.FIRST_PLAYED: "When the user first played the artist, UTC.",
+    Columns.LAST_PLAYED: "When the user last played the artist, UTC.",
+    Columns.KIND: "user or artist.",
+    Columns.ID: "Number that stands for the key in every table.",
+    Columns.KEY: "The source's own id, as text.",
+    "item": "What is recommended, in the singular: artist, track, ...",
+    "ids": "What the source's ids are: number or text.",
+    "one_row_a_play": "Whether every row is one play.",
+    "timed": "Whether plays have a time: then each user's last are held out.",
+    "rows": "Rows of plays that were read.",
+    "until": "Day from which on plays were left out.",
+    "left_out": "Rows of plays that were left out, as they are of that day or later.",
+    "min_precision": "Held-out precision@10 under which nothing is published, as the source asks.",
     "number": "Number of the trial, in the order in which they ended.",
     "state": "complete, pruned after a poor split, or failed.",
-    "value": "Of a trial: mean validation ndcg@10 of its splits; of a knob: where it stands.",
+    "value": "Of a trial: mean validation ndcg@10 of its splits; of a knob: where it stands; "
+    "of an audio feature: its mean over the songs of the year, duration in milliseconds, tempo in "
+    "beats per minute, loudness in dB, popularity 0 to 100, all others 0 to 1.",
     "splits": "Inner splits on which the trial was judged.",
     "seconds": "Time that the trial took.",
     "error": "Why the trial failed.",
     "code": "Version of the sources that fitted the model.",
     "knob": "The parameter that is turned; start and shipped: all of them at once.",
     "users": "Users; in a table of figures, those with something held out.",
-    "artists": "Artists of the catalogue.",
+    "artists": "Artists: of the catalogue, or those that carry the tag.",
     "pairs": "Pairs of a user and an artist that the user plays.",
     "refreshed_at": "When the refresh began, UTC.",
     "run_id": "Run of the refresh, as the web UI numbers it.",
@@ -119,9 +156,44 @@ _NOTES: Final = {
     "high": "Upper end of the 95% interval of the difference.",
     "p_adjusted": "Chance of such a difference among all pairs, were none real.",
     "verdict": "What the comparison on the same held-out users says.",
+    "rmse": "Root mean square error of predicted ratings; rating points, lower is better.",
+    "rmse_low": "Lower end of the 95% interval of rmse.",
+    "rmse_high": "Upper end of the 95% interval of rmse.",
+    "mae": "Mean absolute error of predicted ratings; rating points, lower is better.",
+    "mae_low": "Lower end of the 95% interval of mae.",
+    "mae_high": "Upper end of the 95% interval of mae.",
+    "folds": "Folds that the errors are over.",
+    "scheme": "How listened pairs are weighted: plays, binary (presence), log, bm25_plays, bm25.",
+    "k1": "BM25's K1, its saturation; missing where the scheme has none.",
+    "b": "BM25's B, its length normalisation; missing where the scheme has none.",
+    "confidence": "Mean confidence of a listened pair, to which all weights were scaled.",
+    "setting": "start: LightFM's own parameters; shipped: ours.",
+    "epoch": "Passes over all pairs so far.",
     "parameters": "The model's parameters, as JSON.",
     "seed": "Seed of the model.",
     "fingerprint": "Hash of data, model, parameters and seed.",
+    "month_start": "First day of the month.",
+    "assignments": "How often the tag was given in the month.",
+    "of_all": "How often any tag was given in the month.",
+    "share": "Share of the month's tags that are this one, 0 to 1; missing where none was given.",
+    "share_low": "Lower end of the share's 95% interval (Wilson), each tag given for itself.",
+    "share_high": "Upper end of the share's 95% interval (Wilson), each tag given for itself.",
+    "listeners": "Median listeners of the artists that carry the tag.",
+    "listeners_low": "Lower end of the 95% interval of listeners, over artists.",
+    "listeners_high": "Upper end of the 95% interval of listeners, over artists.",
+    "plays_per_listener": "Median over the artists that carry the tag of plays over listeners.",
+    "plays_per_listener_low": "Lower end of the 95% interval of plays_per_listener, over artists.",
+    "plays_per_listener_high": "Upper end of the 95% interval of plays_per_listener, over artists.",
+    "lift": "Listeners over the median listeners of all tagged artists; 1 is as popular as those.",
+    "feature": "Audio feature, as Spotify names it.",
+    "of": "What is correlated over: years or genres.",
+    "n": "How many years or genres.",
+    "correlation": "Spearman's correlation of the feature with popularity, -1 to 1.",
+    "correlation_low": "Lower end of the correlation's 95% interval.",
+    "correlation_high": "Upper end of the correlation's 95% interval.",
+    "of_changes": "Spearman's correlation of changes from one year to the next, -1 to 1; missing "
+    "for genres.",
+    "warning": "Why the correlation is no cause; empty where none is seen.",
 }
 
 
@@ -202,13 +274,34 @@ _TYPES: Final = {
             "artists",
             "pairs",
             "seed",
+            Columns.TO_USER,
+            Columns.ID,
+            "left_out",
+            "rows",
+            "assignments",
+            "of_all",
+            "n",
+            "folds",
+            "epoch",
         ),
         "int64",
     ),
     "published_version": "Int64",
     Columns.RANK: "int32",
     Columns.PART: "category",
-    **dict.fromkeys((Columns.DATE, "refreshed_at"), "datetime64"),
+    **dict.fromkeys(
+        (
+            Columns.DATE,
+            "refreshed_at",
+            Columns.PLAYED_AT,
+            Columns.FIRST_PLAYED,
+            Columns.LAST_PLAYED,
+            "until",
+            "month_start",
+        ),
+        "datetime64",
+    ),
+    **dict.fromkeys(("one_row_a_play", "timed"), "bool"),
     **dict.fromkeys(
         (
             Columns.NAME,
@@ -235,6 +328,15 @@ _TYPES: Final = {
             "model_b",
             "verdict",
             "fingerprint",
+            Columns.KIND,
+            Columns.KEY,
+            "item",
+            "ids",
+            "feature",
+            "of",
+            "warning",
+            "scheme",
+            "setting",
         ),
         "str",
     ),

@@ -1,5 +1,6 @@
 """Tables to serve, each set known by its number, so that a mixture of two would show."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -43,6 +44,21 @@ def tables_of(number: int, *, users: int = 40, artists: int = 30) -> ServingTabl
     return ServingTables(
         lists_of(number, users=users), similar_of(number, artists=artists), artists_of(number)
     )
+
+
+def keyed(tables: ServingTables) -> ServingTables:
+    """The same of a source whose ids are text."""
+    users, artists = tables.lists["user_id"].unique(), tables.artists["artist_id"]
+    keys = pd.DataFrame(
+        {
+            "kind": pd.Series(["user"] * len(users) + ["artist"] * len(artists), dtype="str"),
+            "id": [*users, *artists],
+            "key": pd.Series(
+                [*(f"user é {n}" for n in users), *(f"artist é {n}" for n in artists)], dtype="str"
+            ),
+        }
+    )
+    return replace(tables, keys=keys)
 
 
 def served_of(number: int, tables: ServingTables | None = None) -> Served:

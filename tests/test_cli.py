@@ -69,7 +69,7 @@ class TestRefresh:
         out = done(refreshed.ran).out
         board = out.index("precision@10      95% interval")
         champion = out.index("Champion: ")
-        ten = out.index(f"User {published['user_id'].iloc[0]}'s ten, one of 300")
+        ten = out.index(f"User {published['user_id'].iloc[0]}'s ten artists, one of 300")
         tables = out.index(f"Tables: {refreshed.store}")
         assert board < champion < ten < tables
         assert all(re.search(rf"(?m)^{name} +0\.\d{{4}}", out[board:champion]) for name in MODELS)

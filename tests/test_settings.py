@@ -48,6 +48,7 @@ class TestAVariable:
         [
             ("SOURCE", "sample", "source", "sample"),
             ("SOURCE", " /data/my plays ", "source", "/data/my plays"),
+            ("AUDIO_FEATURES", " /data/spotify ", "audio_features", "/data/spotify"),
             ("STORE", "s3://bucket/x", "store", "s3://bucket/x"),
             ("SEED", "7", "seed", 7),
             ("SEED", " 2147483647 ", "seed", 2**31 - 1),

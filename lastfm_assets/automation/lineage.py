@@ -17,10 +17,25 @@ from lastfm_assets.evaluation.leaderboard import CEILING, JUDGED, SELECTION
 from lastfm_assets.evaluation.metrics import AUC, METRICS
 from lastfm_assets.evaluation.segments import KIND, SEGMENT, USERS
 from lastfm_assets.insight.history import HISTORY
+from lastfm_assets.listening.about import ABOUT
 from lastfm_assets.listening.tables import RAW_TABLES
 from lastfm_assets.models.trained import MODELS
+from lastfm_assets.music.audio_features import AUDIO_FEATURES
+from lastfm_assets.music.correlations import AUDIO_CORRELATIONS
+from lastfm_assets.music.tag_popularity import TAG_POPULARITY
+from lastfm_assets.music.tag_trends import TAG_TRENDS
+from lastfm_assets.studies.lightfm_epochs import COLUMNS as LIGHTFM_EPOCHS
+from lastfm_assets.studies.rating_error import COLUMNS as RATING_ERROR
+from lastfm_assets.studies.weighting_effect import COLUMNS as WEIGHTING_EFFECT
 from lastfm_assets.tuning.space import tunable_models
-from lastfm_assets.vocabulary import PARTS, SIMILAR_LIST, TOP_LIST, Columns, column_type
+from lastfm_assets.vocabulary import (
+    PARTS,
+    SIMILAR_LIST,
+    SIMILAR_USERS,
+    TOP_LIST,
+    Columns,
+    column_type,
+)
 
 Source = tuple[str, str]
 """An asset, as `group/name`, and one of its columns."""
@@ -56,6 +71,8 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             )
             for table in RAW_TABLES
         },
+        "raw/source": ABOUT,
+        "raw/keys": (Columns.KIND, Columns.ID, Columns.KEY),
         "listening/interactions": _PLAYED,
         "listening/artists": (Columns.ARTIST, Columns.NAME, Columns.URL, Columns.PICTURE),
         "listening/tag_assignments": _TAGGED,
@@ -73,10 +90,18 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             *(f"held_out_{figure}@{CUTOFF}" for figure in _BEYOND),
             *("verdict", "users", "parameters", "seed", "fingerprint"),
         ),
+        "evaluation/rating_error": RATING_ERROR,
+        "evaluation/weighting_effect": WEIGHTING_EFFECT,
+        "evaluation/lightfm_epochs": LIGHTFM_EPOCHS,
         "recommendations/top_artists": TOP_LIST,
         "recommendations/similar_artists": SIMILAR_LIST,
+        "recommendations/similar_users": SIMILAR_USERS,
         "recommendations/published": TOP_LIST,
         "insight/history": HISTORY,
+        "insight/tag_trends": TAG_TRENDS,
+        "insight/tag_popularity": TAG_POPULARITY,
+        "insight/audio_features": AUDIO_FEATURES,
+        "insight/audio_correlations": AUDIO_CORRELATIONS,
         **{
             f"tuning/{name}": (
                 *("number", "state", "value", "splits"),
@@ -121,6 +146,7 @@ def _leaderboard() -> dict[str, tuple[Source, ...]]:
 _COMPARED: Final = (*_of_models(f"ndcg@{CUTOFF}"), *_of_models(f"precision@{CUTOFF}"))
 _BOARD: Final = COLUMNS["evaluation/leaderboard"]
 _CATALOGUE: Final = "listening/artists"
+_TAGS: Final = "listening/tag_assignments"
 _PLAYS: Final = "listening/interactions"
 _REASONS: Final = ((_CATALOGUE, Columns.NAME), (_PLAYS, Columns.ARTIST), (_PLAYS, Columns.PLAYS))
 
@@ -170,7 +196,29 @@ LINEAGE: Final[Mapping[str, Mapping[str, tuple[Source, ...]]]] = MappingProxyTyp
             Columns.SIMILARITY: ((_PLAYS, Columns.USER), (_PLAYS, Columns.ARTIST)),
             Columns.SCORE: ((_PLAYS, Columns.USER), (_PLAYS, Columns.ARTIST)),
         },
+        "recommendations/similar_users": {
+            Columns.TO_USER: ((_PLAYS, Columns.USER),),
+            **_same(_PLAYS, Columns.USER),
+            Columns.SIMILARITY: ((_PLAYS, Columns.USER), (_PLAYS, Columns.ARTIST)),
+            Columns.SCORE: ((_PLAYS, Columns.USER), (_PLAYS, Columns.ARTIST)),
+            Columns.BECAUSE: _REASONS,
+        },
         "recommendations/published": _same("recommendations/top_artists", *TOP_LIST),
+        "insight/tag_trends": {
+            **_same(_TAGS, Columns.TAG_VALUE),
+            **dict.fromkeys(TAG_TRENDS[1:], ((_TAGS, Columns.TAG_VALUE), (_TAGS, Columns.DATE))),
+        },
+        "insight/tag_popularity": {
+            **_same(_TAGS, Columns.TAG_VALUE),
+            "artists": ((_TAGS, Columns.ARTIST),),
+            **{
+                column: (
+                    (_TAGS, Columns.ARTIST),
+                    (_PLAYS, Columns.PLAYS if "plays" in column else Columns.USER),
+                )
+                for column in TAG_POPULARITY[2:]
+            },
+        },
         "insight/history": {
             **_same("evaluation/leaderboard", *(name for name in HISTORY if name in _BOARD)),
             "users": ((_PLAYS, Columns.USER),),

@@ -4,11 +4,13 @@ A stored value says what determined it: the version of its code, its parameters,
 of every value it was made from. Where all of that is as it was, so is the value.
 """
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import dagster as dg
+import pandas as pd
 
 from lastfm_assets.automation.resources import determining, parameters_of
 from lastfm_assets.errors import StoreError
@@ -106,12 +108,16 @@ def plan_refresh(job: dg.JobDefinition, settings: Settings, *, everything: bool 
     stale: dict[dg.AssetKey, str] = {}
     confirmed: list[dg.AssetKey] = []
     versions: dict[str, str] = {}
+    seen: set[dg.AssetKey] = set()
     for made in _in_order(graph, keys):
         own = [key for key in keys if key in made.keys]
         wanted = _Wanted(made, config, determining(settings), signature)
-        confirmed += [key for key in own if wanted.kind(key) is type(None)]
+        confirmed += [key for key in own if _kind(made, key) is type(None)]
         for key in own:
-            reason = "" if key in confirmed else _reason(store, key, wanted, versions)
+            beside = [parent for parent in graph.get(key).parent_keys if parent not in keys]
+            versions |= _versions(store, [one for one in beside if one not in seen])
+            seen |= {*beside}
+            reason = "" if key in confirmed else _reason(store, key, wanted, versions, beside)
             if everything and key not in confirmed:
                 reason = reason or "everything was asked for"
             parents = [one for one in graph.get(key).parent_keys if one in stale]
@@ -143,11 +149,6 @@ class _Wanted:
     settings: Mapping[str, Any]
     signature: str
 
-    def kind(self, key: dg.AssetKey) -> type:
-        """Type of the value, None's where the step keeps none in the store."""
-        output = self.made.node_def.output_def_named(self.made.get_output_name_for_asset_key(key))
-        return type(None) if output.dagster_type.is_nothing else output.dagster_type.typing_type
-
     def origin(self, key: dg.AssetKey, inputs: Mapping[str, str]) -> Origin:
         """Of the value as it would be made now from those inputs."""
         parameters = parameters_of(
@@ -174,9 +175,34 @@ def _in_order(graph: Any, keys: list[dg.AssetKey]) -> Iterator[dg.AssetsDefiniti
             yield made
 
 
-def _reason(store: Store, key: dg.AssetKey, wanted: _Wanted, versions: dict[str, str]) -> str:
-    """Why a stored value is not what would be made now; empty where it is."""
-    kind = wanted.kind(key)
+def _versions(store: Store, keys: Iterable[dg.AssetKey]) -> dict[str, str]:
+    """Versions of those values of other jobs that are there, by name: studies, so tables."""
+    found = {}
+    for key in keys:
+        with contextlib.suppress(StoreError):  # what cannot be read is as good as not there
+            if store.has(key.path, pd.DataFrame):
+                found[key.to_user_string()] = store.stamp(key.path, pd.DataFrame).version
+    return found
+
+
+def _kind(made: dg.AssetsDefinition, key: dg.AssetKey) -> type:
+    """Type of an asset's value, None's where the step keeps none in the store."""
+    output = made.node_def.output_def_named(made.get_output_name_for_asset_key(key))
+    return type(None) if output.dagster_type.is_nothing else output.dagster_type.typing_type
+
+
+def _reason(
+    store: Store,
+    key: dg.AssetKey,
+    wanted: _Wanted,
+    versions: dict[str, str],
+    beside: Iterable[dg.AssetKey],
+) -> str:
+    """Why a stored value is not what would be made now; empty where it is.
+
+    Values of other jobs (`beside`) are used where they are there, and nobody waits for them.
+    """
+    kind = _kind(wanted.made, key)
     if not store.has(key.path, kind):
         return "it is not in the store"
     try:
@@ -186,8 +212,9 @@ def _reason(store: Store, key: dg.AssetKey, wanted: _Wanted, versions: dict[str,
     versions[key.to_user_string()] = stamp.version
     present = {
         name: wanted.signature if name == _GIVEN else versions.get(name, "")
-        for name in stamp.origin.inputs
+        for name in (*stamp.origin.inputs, *(one.to_user_string() for one in beside))
     }
+    present = {name: version for name, version in present.items() if version}
     if _GIVEN in present and not is_known(wanted.signature):
         return f"the state of the source is {wanted.signature}"
     return stamp.origin.difference(wanted.origin(key, present))

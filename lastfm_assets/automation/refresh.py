@@ -38,8 +38,9 @@ def run_refresh(
 
     Args:
         settings: source, store, seed and gate.
-        select: asset keys (`models/als`) or groups (`models`), each with a `+` behind it to take
-            along all that follows; empty for whatever is not as it would be made now.
+        select: asset keys (`models/als`) or groups (`models`, `studies`), each with a `+` behind it
+            to take along all that follows; empty for whatever of the refresh is not as it would be
+            made now.
         everything: makes again what is current, too.
         say: told in a line each what is made again, why, and what is left as it is.
 
@@ -61,7 +62,10 @@ def run_refresh(
             )
         tags = {PID_TAG: str(os.getpid())}
         if select:
-            job = job.get_subset(asset_selection=_selected(definitions, select))
+            chosen = _selected(definitions, select)
+            if not chosen <= job.asset_layer.selected_asset_keys:  # a study, perhaps
+                job = definitions.resolve_implicit_global_asset_job_def()
+            job = job.get_subset(asset_selection=chosen)
         else:
             plan = plan_refresh(job, settings, everything=everything)
             say(plan.in_words)

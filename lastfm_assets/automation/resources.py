@@ -1,11 +1,13 @@
 """The store as Dagster's IO manager, and settings as resources, one by one."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Final
 
 import dagster as dg
 
 from lastfm_assets.automation.failures import fails_clearly
+from lastfm_assets.errors import StoreError
 from lastfm_assets.formats import Stored
 from lastfm_assets.io import Store
 from lastfm_assets.provenance import Origin
@@ -37,6 +39,7 @@ def resources_of(settings: Settings) -> dict[str, Any]:
         **determining(settings),
         "settings": settings,
         "source": settings.source,
+        "audio_features": settings.audio_features,
         "processes": settings.processes,
         "publish_url": settings.publish_url,
         "store": store,
@@ -88,21 +91,43 @@ class StoreIOManager(dg.IOManager):
         step = context.step_context
         return self.read((step.run_id, step.step.key), context.asset_key, _kind(context))
 
-    def read(self, step: tuple[str, str], asset: dg.AssetKey, kind: type[Stored]) -> Stored:
+    def read(
+        self,
+        step: tuple[str, str],
+        asset: dg.AssetKey,
+        kind: type[Stored],
+        *,
+        is_listening: bool = True,
+    ) -> Stored:
         """Reads a value for a step, and remembers that the step was made from it.
 
         Args:
             step: ids of the run and of the step in it.
             asset: whose value.
             kind: its type.
+            is_listening: whether the step's own value is of the same source; what only goes with
+                it (audio features) is not.
 
         Raises:
             StoreError: see `Store.read`.
         """
         value, stamp = self.store.read_with_stamp(asset.path, kind)
-        self._sources.setdefault(step, set()).add(stamp.source)
+        if is_listening:
+            self._sources.setdefault(step, set()).add(stamp.source)
         self._inputs.setdefault(step, {})[asset.to_user_string()] = stamp.version
         return value
+
+    def note_unreadable(self, step: tuple[str, str], asset: dg.AssetKey, kind: type) -> None:
+        """Remembers that a step did without a damaged value, so that it is not made again for it.
+
+        Args:
+            step: as for `read`.
+            asset: whose value.
+            kind: its type.
+        """
+        with contextlib.suppress(StoreError):
+            version = self.store.stamp(asset.path, kind).version
+            self._inputs.setdefault(step, {})[asset.to_user_string()] = version
 
     @fails_clearly
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:

@@ -40,6 +40,7 @@ from lastfm_assets.evaluation.leaderboard import (
 )
 from lastfm_assets.evaluation.segments import segment_table, segments
 from lastfm_assets.io import Store
+from lastfm_assets.listening.about import About
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
 from lastfm_assets.listening.split import pairs_of
@@ -292,6 +293,7 @@ def leaderboard_table(
     key=CHAMPION,
     ins={
         "board": dg.AssetIn(LEADERBOARD),
+        "about": dg.AssetIn(key("raw", "source")),
         "judged_on": dg.AssetIn(key("listening", "weighted_matrix")),
         "split_pairs": dg.AssetIn(key("listening", "split")),
         "interactions": dg.AssetIn(key("listening", "interactions")),
@@ -312,6 +314,7 @@ def leaderboard_table(
 def champion(
     context: dg.AssetExecutionContext,
     board: pd.DataFrame,
+    about: pd.DataFrame,
     judged_on: ListeningMatrix,
     split_pairs: pd.DataFrame,
     interactions: pd.DataFrame,
@@ -352,7 +355,9 @@ def champion(
         data=judged_on.fingerprint,
         side=side.fingerprint,
         pairs=every_pair.fingerprint,
-        min_precision=min_precision_for(source, min_precision),
+        min_precision=min_precision_for(
+            source, min_precision, About.from_table(about).min_precision
+        ),
     )
     chosen = with_its_reason(chosen, last)
     context.log.info(f"champion: {chosen.model}, {chosen.because}")

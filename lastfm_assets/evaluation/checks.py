@@ -19,9 +19,11 @@ from lastfm_assets.evaluation.leaderboard import JUDGED, Evaluation
 from lastfm_assets.evaluation.rules import COMPARISON_RULES, EVALUATION_RULES, SEGMENT_RULES
 from lastfm_assets.findings import Finding
 from lastfm_assets.io import Store
+from lastfm_assets.listening.about import About
 from lastfm_assets.models.trained import MODELS
 from lastfm_assets.vocabulary import Columns
 
+SOURCE_TABLE = key("raw", "source")
 _LEADERBOARD = key("evaluation", "leaderboard")
 PRECISION_CHECK = "best_model_reaches_min_precision"
 POPULARITY_CHECK = "best_model_is_twice_popularity"
@@ -47,6 +49,7 @@ segment_checks = rules_as_checks(key("evaluation", "segments"), SEGMENT_RULES, k
         dg.AssetCheckSpec(
             name=PRECISION_CHECK,
             asset=_LEADERBOARD,
+            additional_deps=[SOURCE_TABLE],
             blocking=True,
             description="Held-out precision@10 of the model best on validation, or of the pinned "
             "one, reaches the threshold (LASTFM_MIN_PRECISION, else the source's own).",
@@ -54,18 +57,20 @@ segment_checks = rules_as_checks(key("evaluation", "segments"), SEGMENT_RULES, k
         dg.AssetCheckSpec(
             name=POPULARITY_CHECK,
             asset=_LEADERBOARD,
+            additional_deps=[SOURCE_TABLE],
             blocking=True,
             description="Held-out precision@10 of the model best on validation, or of the pinned "
             "one, is at least twice that of recommending what everybody plays.",
         ),
     ],
-    ins={"board": dg.AssetIn(_LEADERBOARD)},
+    ins={"board": dg.AssetIn(_LEADERBOARD), "about": dg.AssetIn(SOURCE_TABLE)},
     can_subset=True,
 )
 @fails_clearly
 def gate_checks(
     context: dg.AssetCheckExecutionContext,
     board: pd.DataFrame,
+    about: pd.DataFrame,
     min_precision: dg.ResourceParam[float | None],
     pinned: dg.ResourceParam[str | None],
     store: dg.ResourceParam[Store],
@@ -74,8 +79,10 @@ def gate_checks(
     candidate = candidate_row(board, pinned)
     source = store.source_of(_LEADERBOARD.path, pd.DataFrame)
     precision = float(candidate[JUDGED])
+    asked = About.from_table(about).min_precision
+    threshold = min_precision_for(source, min_precision, asked)
     verdicts = {
-        PRECISION_CHECK: precision_verdict(precision, min_precision_for(source, min_precision)),
+        PRECISION_CHECK: precision_verdict(precision, threshold),
         POPULARITY_CHECK: popularity_verdict(precision, popularity_precision(board)),
     }
     for name, verdict in verdicts.items():  # yielded: Dagster stores a returned tuple as a value

@@ -8,6 +8,8 @@ from typing import Any, Final
 import pandas as pd
 
 from lastfm_assets.errors import BadInputError
+from lastfm_assets.listening.described.identifiers import ids_of
+from lastfm_assets.listening.keys import KINDS
 from lastfm_assets.vocabulary import Columns
 
 HELD_OUT_COLUMNS: Final = (Columns.USER, Columns.ARTIST)
@@ -24,7 +26,7 @@ def read_pairs(content: bytes, name: str) -> pd.DataFrame:
         name: the file's name, for messages.
 
     Returns:
-        `user_id, artist_id`; ids are int64 where all of a column are whole numbers, else text.
+        `user_id, artist_id`, as text: whether 007 is 7 is for the source to say.
 
     Raises:
         BadInputError: it is not such a file, or has no row.
@@ -51,27 +53,44 @@ def read_lists(content: bytes, name: str) -> pd.DataFrame:
 
 
 def same_ids(lists: pd.DataFrame, held_out: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Makes the ids of both comparable: numbers where both have numbers, else text."""
+    """Makes the ids of both comparable: numbers where both files have numbers alone, else text."""
     for column in HELD_OUT_COLUMNS:
-        if lists[column].dtype != held_out[column].dtype:
-            lists = lists.assign(**{column: lists[column].astype("str")})
-            held_out = held_out.assign(**{column: held_out[column].astype("str")})
+        both = (lists[column], held_out[column])
+        if all(_are_numbers(ids) for ids in both):
+            lists, held_out = (
+                table.assign(**{column: table[column].astype("int64")})
+                for table in (lists, held_out)
+            )
     return lists, held_out
 
 
-def whole_number_ids(pairs: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The pairs, if their ids are numbers, as those of a HetRec source are.
+def ids_as_in_source(pairs: pd.DataFrame, name: str, keys: pd.DataFrame) -> pd.DataFrame:
+    """The pairs with the numbers by which a source's users and artists go here.
+
+    Args:
+        pairs: see `read_pairs`.
+        name: the file's name, for messages.
+        keys: `kind, id, key` of the source, see `listening.keys`.
 
     Raises:
-        BadInputError: an id is not a whole number.
+        BadInputError: the source's ids are numbers, and an id is not a whole number.
     """
-    for column in HELD_OUT_COLUMNS:
-        if pairs[column].dtype != "int64":
+    for column, kind in zip(HELD_OUT_COLUMNS, KINDS, strict=True):
+        if (keys[Columns.KIND] == kind).any():  # text: the same text has the same number
+            codes, texts = pd.factorize(pairs[column])
+            pairs = pairs.assign(**{column: ids_of(texts.tolist())[codes]})
+        elif _are_numbers(pairs[column]):
+            pairs = pairs.assign(**{column: pairs[column].astype("int64")})
+        else:
             bad = next(value for value in pairs[column] if not re.fullmatch(_WHOLE, str(value)))
             raise BadInputError(
                 f"{name}: {column} has {str(bad)[:40]!r}, expected whole numbers as in the source"
             )
     return pairs
+
+
+def _are_numbers(ids: pd.Series) -> bool:
+    return bool(ids.str.fullmatch(_WHOLE).all())
 
 
 def as_json(
@@ -119,7 +138,4 @@ def _read(content: bytes, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
     if empty.any():
         row = int(empty.to_numpy().argmax())
         raise BadInputError(f"{name}: row {row + 1} has an empty field, expected {expected!r}")
-    for column in HELD_OUT_COLUMNS:
-        if table[column].str.fullmatch(_WHOLE).all():
-            table[column] = table[column].astype("int64")
     return table

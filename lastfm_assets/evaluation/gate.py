@@ -81,8 +81,13 @@ class Verdict:
         return self.actual - self.threshold
 
 
-def min_precision_for(source: str, override: float | None) -> float:
+def min_precision_for(source: str, override: float | None, asked: float | None = None) -> float:
     """The threshold in force: the operator's, else the source's own.
+
+    Args:
+        source: its name, see `sources.files.Source`.
+        override: LASTFM_MIN_PRECISION.
+        asked: what a source asks for in its description.
 
     Raises:
         GateRefusedError: the tables come from several sources.
@@ -93,7 +98,8 @@ def min_precision_for(source: str, override: float | None) -> float:
         )
     if override is not None:
         return override
-    return MIN_PRECISION.get(source, MIN_PRECISION_ELSEWHERE)
+    usual = MIN_PRECISION_ELSEWHERE if asked is None else asked
+    return MIN_PRECISION.get(source, usual)
 
 
 def threshold_now(champion: Champion, override: float | None) -> float:

@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 
+from lastfm_assets.errors import BadInputError
 from lastfm_assets.evaluation.comparison import compare, mean_over_splits
 from lastfm_assets.evaluation.judge import judge
 from lastfm_assets.evaluation.metrics import bootstrap_intervals
@@ -100,6 +101,9 @@ def evaluate_repeatedly(
 
     Returns:
         The figures. Training sees neither held-out pairs nor the tags of those pairs.
+
+    Raises:
+        BadInputError: there are so few pairs that the share of them is none.
     """
     artist_ids = tables.artists[Columns.ARTIST].to_numpy()
     per_user: dict[str, list[pd.DataFrame]] = {name: [] for name in names}
@@ -108,6 +112,10 @@ def evaluate_repeatedly(
         known, held_out = random_split(
             tables.interactions, seed=seed, held_out_share=held_out_share
         )
+        if held_out.empty:  # every split holds out equally many
+            raise BadInputError(
+                "nothing is held out in any split; expected more pairs, or a larger --share"
+            )
         matrix = ListeningMatrix.from_pairs(known, artist_ids)
         side = SideTables(tables.tag_assignments, tables.friendships).without_tags_of(held_out)
         for name in names:

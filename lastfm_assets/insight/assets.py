@@ -1,5 +1,6 @@
 """The history of refreshes and the report page, as assets."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -9,11 +10,22 @@ import pandas as pd
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.lineage import columns_of, lineage_of
 from lastfm_assets.automation.metadata import OWNERS, key, table_metadata
+from lastfm_assets.automation.resources import StoreIOManager
 from lastfm_assets.errors import StoreError
 from lastfm_assets.evaluation.gate import Champion
-from lastfm_assets.insight.history import HISTORY, Refresh, no_history, with_refresh
-from lastfm_assets.insight.report import PAGE, Report, ReportInputs, build_report
-from lastfm_assets.io import Store
+from lastfm_assets.insight.history import (
+    HISTORY,
+    REFRESHED_AT,
+    RUN,
+    Refresh,
+    no_history,
+    with_refresh,
+)
+from lastfm_assets.insight.inputs import ReportInputs
+from lastfm_assets.insight.report import PAGE, Report, build_report
+from lastfm_assets.insight.studies import OF_NO_SOURCE, STUDY_TABLES
+from lastfm_assets.io import Stamp, Store
+from lastfm_assets.listening.about import ARTIST, About
 from lastfm_assets.listening.tables import RAW_TABLES
 from lastfm_assets.provenance import code_version
 from lastfm_assets.recommendations.published import PublishedLists
@@ -29,6 +41,12 @@ _RAW_INPUTS = {
     f"raw_{table.asset}": dg.AssetIn(key("raw", table.asset), dagster_type=pd.DataFrame)
     for table in RAW_TABLES
 }
+_SOURCE: Final = "raw/source"
+_KEYS: Final = "raw/keys"
+_MONTHS: Final = "insight/tag_trends"
+_TAGS: Final = ("listening", "tag_assignments")
+_OPTIONAL: Final = {name: key(*name.split("/")) for name in (_SOURCE, _KEYS, *STUDY_TABLES)}
+"""Tables that the report shows where they are there, and waits for nowhere."""
 
 
 @dg.asset(
@@ -91,7 +109,7 @@ def history_table(
         "history": dg.AssetIn(HISTORY_KEY),
         **_RAW_INPUTS,
     },
-    deps=[PUBLISHED],
+    deps=[PUBLISHED, *_OPTIONAL.values()],
     group_name="insight",
     kinds={"html"},
     owners=OWNERS,
@@ -100,13 +118,27 @@ def history_table(
         "insight/audience.py",
         "insight/chapters.py",
         "insight/charts.py",
+        "insight/curves.py",
         "insight/history.py",
+        "insight/inputs.py",
         "insight/judged.py",
         "insight/lookup.py",
+        "insight/months.py",
+        "insight/nouns.py",
+        "insight/opening.py",
+        "insight/popular.py",
+        "insight/promised.py",
         "insight/quality.py",
         "insight/served.py",
+        "insight/sound.py",
+        "insight/studies.py",
         "insight/svg.py",
         "insight/trends.py",
+        "insight/weighted.py",
+        "listening/about.py",
+        "listening/keys.py",
+        "listening/wording.py",
+        "music/audio_features.py",
         *(f"insight/{file}" for file in PAGE),
     ),
 )
@@ -127,10 +159,18 @@ def report(  # noqa: PLR0917 (as many tables as the page shows)
     history: pd.DataFrame,
     *,
     store: dg.ResourceParam[Store],
+    io_manager: dg.ResourceParam[StoreIOManager],
     ui_url: dg.ResourceParam[str],
     **raw: pd.DataFrame,
 ) -> dg.MaterializeResult[Report]:
-    """One page that shows what this refresh found: models, lists, data, and a search over all."""
+    """One page that shows what this refresh found: models, lists, data, and a search over all.
+
+    Studies are shown where they were made.
+    """
+    beside = _those_there(context, io_manager)
+    source = store.source_of(_LEADERBOARD.path, pd.DataFrame)
+    studies = {name: beside[name] for name in _of_source(context, store, source, beside)}
+    refresh = history.iloc[-1]
     page = build_report(
         ReportInputs(
             leaderboard=board,
@@ -146,10 +186,13 @@ def report(  # noqa: PLR0917 (as many tables as the page shows)
             similar_artists=similar_artists,
             history=history,
             rows_read={table.stem: len(raw[f"raw_{table.asset}"]) for table in RAW_TABLES},
-            source=store.source_of(_LEADERBOARD.path, pd.DataFrame),
-            refreshed_at=_started(context),
-            run_id=context.run.run_id,
+            source=source,
+            refreshed_at=refresh[REFRESHED_AT].to_pydatetime(),
+            run_id=str(refresh[RUN]),
             ui_url=ui_url,
+            studies=studies,
+            item=About.from_table(beside[_SOURCE]).item if _SOURCE in beside else ARTIST,
+            keys=beside.get(_KEYS),
         )
     )
     return dg.MaterializeResult(
@@ -159,8 +202,56 @@ def report(  # noqa: PLR0917 (as many tables as the page shows)
             "users": int(interactions[Columns.USER].nunique()),
             "artists": len(artists),
             "model": champion.model,
+            "studies": ", ".join(studies) or "none",
         },
     )
+
+
+def _those_there(
+    context: dg.AssetExecutionContext, io_manager: StoreIOManager
+) -> dict[str, pd.DataFrame]:
+    """What was made of `_OPTIONAL`, by name, read so that the report is known to be made from it.
+
+    A table that cannot be read is as good as not made: no study may stop a refresh.
+    """
+    step = (context.run.run_id, context.op_execution_context.get_step_execution_context().step.key)
+    found = {}
+    for name, asset in _OPTIONAL.items():
+        if io_manager.store.has(asset.path, pd.DataFrame):
+            try:
+                found[name] = io_manager.read(
+                    step, asset, pd.DataFrame, is_listening=name not in OF_NO_SOURCE
+                )
+            except StoreError as problem:
+                io_manager.note_unreadable(step, asset, pd.DataFrame)
+                context.log.warning(f"the report goes without {name}: {problem}")
+    return found
+
+
+def _of_source(
+    context: dg.AssetExecutionContext, store: Store, source: str, there: Iterable[str]
+) -> list[str]:
+    """Names of the studies that belong on a report of a source: those of another one mislead."""
+    found = []
+    for name in (name for name in STUDY_TABLES if name in there):
+        stamp = store.stamp(_OPTIONAL[name].path, pd.DataFrame)
+        made_from = stamp.source
+        if name == _MONTHS and _is_outdated(store, stamp):
+            context.log.info(f"the report goes without {name}: it is of earlier tags")
+        elif name in OF_NO_SOURCE or made_from == source:
+            found.append(name)
+        else:
+            context.log.warning(
+                f"the report goes without {name}: it was made from {made_from}, the report is of "
+                f"{source}; make the studies again"
+            )
+    return found
+
+
+def _is_outdated(store: Store, stamp: Stamp) -> bool:
+    """Whether tags have changed since: then the years' trends, made of today's, say more."""
+    made_of = stamp.origin.inputs.get("/".join(_TAGS))
+    return made_of != store.stamp(_TAGS, pd.DataFrame).version
 
 
 def _history_until_now(store: Store) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from lastfm_assets.insight.chapters import (
 )
 from lastfm_assets.insight.charts import Series
 from lastfm_assets.insight.judged import AXIS, ENDS
+from lastfm_assets.insight.nouns import ARTISTS, Noun
 from lastfm_assets.vocabulary import Columns
 
 _SEGMENTS: Final = {
@@ -31,7 +32,9 @@ _SEGMENTS: Final = {
 }
 
 
-def segments_chart(segments: pd.DataFrame, champion: Champion) -> Chart | None:
+def segments_chart(
+    segments: pd.DataFrame, champion: Champion, noun: Noun = ARTISTS
+) -> Chart | None:
     """For whom the champion works, beside popularity; None where nobody was judged."""
     mine = segments[segments[Columns.MODEL] == champion.model].reset_index(drop=True)
     mine = mine[mine["precision@10"].notna()]
@@ -62,7 +65,7 @@ def segments_chart(segments: pd.DataFrame, champion: Champion) -> Chart | None:
             ("ndcg@10", lambda row: decimal(row["ndcg@10"])),
             ("with a hit", lambda row: percent(row["hit_rate@10"])),
         ],
-        "Users in thirds, by plays and by how many listeners their artists have",
+        f"Users in thirds, by plays and by how many listeners their {noun.many} have",
     )
     title = (
         f"It works best for users of {names[best]} ({decimal(reached[best], 3)}) "

@@ -19,6 +19,8 @@ class Table:
     rows: Sequence[tuple[str, ...]]
     caption: str
     """What the rows are."""
+    prose: bool = False
+    """Whether the last column is of sentences, which need room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,10 @@ class Chart:
     """How to read it."""
     shown: bool = False
     """Whether the table is open from the beginning."""
+    warning: str = ""
+    """What must be known before the picture is believed; stands above it."""
+    warning_title: str = "No cause."
+    """The warning in two words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,11 @@ class Drawing:
 
 
 def table_of(
-    frame: pd.DataFrame, columns: Sequence[tuple[str, Callable[[Any], str]]], caption: str
+    frame: pd.DataFrame,
+    columns: Sequence[tuple[str, Callable[[Any], str]]],
+    caption: str,
+    *,
+    prose: bool = False,
 ) -> Table:
     """A frame's rows as text.
 
@@ -58,9 +68,15 @@ def table_of(
         frame: one row a row; a column of it for each but the first of a heading's words.
         columns: heading and how a row, a dict, is written under it.
         caption: see `Table`.
+        prose: see `Table`.
     """
     rows = [tuple(write(row) for _, write in columns) for row in frame.to_dict("records")]
-    return Table(tuple(heading for heading, _ in columns), rows, caption)
+    return Table(tuple(heading for heading, _ in columns), rows, caption, prose)
+
+
+def cut(text: str, longest: int) -> str:
+    """A text of so many characters at most."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def number(value: float) -> str:

@@ -1,24 +1,30 @@
 """Drawings for the page: narrow enough for a phone, coloured by the page's own style sheet.
 
 Matplotlib draws, `svg` rewrites. No text from the data is ever drawn: Matplotlib would take `$` for
-mathematics, and the page can escape, cut and mirror text better.
+mathematics, and the page can escape, cut and mirror text better. Where it belongs into a drawing,
+something else is drawn to keep its place.
 """
 
 import contextlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from lastfm_assets.insight.chapters import cut
 from lastfm_assets.insight.svg import FAINT, FIRST, INK, SECOND, rewritten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WIDTH: Final = 400
 """Units across, which are about as many pixels on the screen."""
+NAME: Final = 22
+"""Characters of a name from the data beside a row."""
 _SMALL: Final = 165
 """Width of one of several."""
 _MARGINS: Final = {"left": 0.23, "right": 0.98, "bottom": 0.34, "top": 0.95}
@@ -85,6 +91,7 @@ def dots(
     axis: str,
     said: str,
     mark: tuple[float, str] | None = None,
+    given: bool = False,
 ) -> str:
     """A row a name, the first on top, a dot a series, with its whiskers.
 
@@ -94,10 +101,12 @@ def dots(
         axis: what the dots measure, with its unit.
         said: for those who cannot see it.
         mark: a value to draw a line at, and what it is.
+        given: whether the names are text from the data; they are cut to `NAME` characters.
 
     Returns:
         The SVG.
     """
+    keeps = kept_places(names) if given else {}
 
     def draw(axes: "Axes") -> None:
         rows = np.arange(len(names))[::-1]
@@ -118,15 +127,29 @@ def dots(
             )
         if mark:
             axes.axvline(mark[0], color=INK, linestyle=(0, (4, 3)), linewidth=1, label=mark[1])
-        axes.set_yticks(rows, list(names), parse_math=False)
+        axes.set_yticks(rows, list(keeps) if given else list(names), parse_math=False)
         axes.set_ylim(-0.7, len(names) - 0.3)
         axes.tick_params(axis="y", length=0)
+        if given:
+            axes.locator_params(axis="x", nbins=5)  # as many whatever room the names leave
         axes.grid(axis="x")
         axes.set_xlabel(axis)
         if len(series) > 1 or mark:
             _legend(axes, columns=len(series) + bool(mark))
 
-    return _drawn(draw, 62 + 26 * len(names) + (26 if len(series) > 1 or mark else 0), said)
+    height = 62 + 26 * len(names) + (26 if len(series) > 1 or mark else 0)
+    return _drawn(draw, height, said, names=keeps)
+
+
+def kept_places(names: Sequence[str]) -> dict[str, str]:
+    """Each name, cut, by what is drawn in its place: as wide as the longest, and unlike all others.
+
+    Args:
+        names: any text.
+    """
+    shown = [cut(name, NAME) for name in names]
+    width = max((len(name) for name in shown), default=0)
+    return {f"{place:n>{max(width, 4)}}": name for place, name in enumerate(shown)}
 
 
 def ranked_shares(played: np.ndarray, listed: np.ndarray, *, said: str) -> str:
@@ -157,7 +180,7 @@ def ranked_shares(played: np.ndarray, listed: np.ndarray, *, said: str) -> str:
         axes.minorticks_off()
         axes.set_ylim(0, 102)
         axes.grid(axis="y")
-        axes.set_xlabel("number of most heard artists")
+        axes.set_xlabel("how many of the most heard")
         axes.set_ylabel("share of all, %")
         _legend(axes, columns=2)
 
@@ -236,7 +259,34 @@ def _legend(axes: "Axes", *, columns: int) -> None:
     )
 
 
-def _drawn(draw: Callable[["Axes"], None], height: int, said: str, *, small: bool = False) -> str:
+def _drawn(
+    draw: Callable[["Axes"], None],
+    height: int,
+    said: str,
+    *,
+    small: bool = False,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    return on_paper(lambda figure: draw(figure.subplots()), height, said, small=small, names=names)
+
+
+def on_paper(
+    draw: Callable[["Figure"], None],
+    height: int,
+    said: str,
+    *,
+    small: bool = False,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """A drawing of one or more panels, see `svg.rewritten`.
+
+    Args:
+        draw: makes axes of a figure and draws on them, in the colours of `svg`.
+        height: in units.
+        said: for those who cannot see it.
+        small: whether it is one of several, of a common margin.
+        names: text from the data, by what is drawn in its place.
+    """
     import matplotlib as mpl  # noqa: PLC0415 (slow to import)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -246,9 +296,9 @@ def _drawn(draw: Callable[["Axes"], None], height: int, said: str, *, small: boo
         figure = Figure(figsize=size, layout=None if small else "constrained", frameon=False)
         if small:
             figure.subplots_adjust(**_MARGINS)
-        axes = figure.subplots()
-        axes.set_facecolor("none")
-        draw(axes)
+        draw(figure)
+        for axes in figure.axes:
+            axes.set_facecolor("none")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
-    return rewritten(buffer.getvalue(), said)
+    return rewritten(buffer.getvalue(), said, names)

@@ -14,6 +14,7 @@ from lastfm_assets.insight import charts
 from lastfm_assets.insight.chapters import Chart, Drawing, Table, decimal, interval, number
 from lastfm_assets.insight.charts import Series
 from lastfm_assets.insight.judged import ENDS, NDCG, champion_row
+from lastfm_assets.insight.nouns import ARTISTS, Noun
 from lastfm_assets.vocabulary import Columns
 
 REFRESHED_AT: Final = "refreshed_at"
@@ -35,17 +36,7 @@ HISTORY: Final = tuple(_TYPES)
 """Columns of the history, in order."""
 SHOWN: Final = 60
 """Refreshes that the page shows, the last ones."""
-_HEAD: Final = (
-    "refresh",
-    "model",
-    "precision@10",
-    "its 95% interval",
-    "ndcg@10",
-    "users",
-    "artists",
-    "pairs",
-    "published version",
-)
+_HEAD: Final = ("refresh", "model", "precision@10", "its 95% interval", "ndcg@10", "users")
 
 
 def no_history() -> pd.DataFrame:
@@ -106,11 +97,11 @@ def with_refresh(history: pd.DataFrame, refresh: Refresh) -> pd.DataFrame:
     return pd.DataFrame(whole.astype(_TYPES))
 
 
-def history_chart(history: pd.DataFrame, source: str) -> Chart:
+def history_chart(history: pd.DataFrame, source: str, noun: Noun = ARTISTS) -> Chart:
     """The champion's held-out figures from refresh to refresh of one source."""
     mine = history[history["source"] == source].tail(SHOWN)
     table = Table(
-        _HEAD,
+        (*_HEAD, noun.many, "pairs", "published version"),
         [_written(row) for row in mine.to_dict("records")],
         f"Refreshes of {source}, oldest first",
     )

@@ -18,6 +18,7 @@ from lastfm_assets.insight.chapters import (
     table_of,
 )
 from lastfm_assets.insight.charts import Series
+from lastfm_assets.insight.nouns import ARTISTS, Noun
 from lastfm_assets.vocabulary import Columns
 
 TRAIN: Final = "train_precision@10"
@@ -33,7 +34,7 @@ def champion_row(leaderboard: pd.DataFrame, champion: Champion) -> "pd.Series[An
     return rows.iloc[0] if len(rows) else None
 
 
-def leaderboard_chart(leaderboard: pd.DataFrame, champion: Champion) -> Chart:
+def leaderboard_chart(leaderboard: pd.DataFrame, champion: Champion, noun: Noun = ARTISTS) -> Chart:
     """Every model's held-out precision with its 95% interval, best on validation first."""
     served = leaderboard[leaderboard[Columns.MODEL] == champion.model]
     beaten = int((leaderboard["verdict"] == f"{champion.model} beats this one").sum())
@@ -61,9 +62,9 @@ def leaderboard_chart(leaderboard: pd.DataFrame, champion: Champion) -> Chart:
         title,
         _leaderboard_table(leaderboard),
         [Drawing(drawing, said)],
-        "Of ten artists named to a user, the share that the user does play, though the model never "
-        "saw it. Whiskers: 95% intervals over users. Order: ndcg@10 on validation, which chooses. "
-        "A verdict looks at all pairs of models at once, so it is careful.",
+        f"Of ten {noun.many} named to a user, the share that the user does play, though the model "
+        "never saw it. Whiskers: 95% intervals over users. Order: ndcg@10 on validation, which "
+        "chooses. A verdict looks at all pairs of models at once, so it is careful.",
         shown=True,
     )
 
@@ -127,7 +128,9 @@ def train_chart(leaderboard: pd.DataFrame) -> Chart:
     )
 
 
-def champion_facts(champion: Champion, leaderboard: pd.DataFrame) -> list[tuple[str, str]]:
+def champion_facts(
+    champion: Champion, leaderboard: pd.DataFrame, noun: Noun = ARTISTS
+) -> list[tuple[str, str]]:
     """What the champion was chosen by: heading and sentence."""
     ceiling = float(leaderboard[CEILING].iloc[0])
     ratio = (
@@ -151,14 +154,14 @@ def champion_facts(champion: Champion, leaderboard: pd.DataFrame) -> list[tuple[
             "Over popularity",
             (
                 f"{decimal(ratio, 2)} times the {decimal(champion.popularity_precision)} that "
-                "naming the best known artists to everybody reaches."
+                f"naming the best known {noun.many} to everybody reaches."
             ),
         ),
         (
             "Ceiling",
             (
                 f"{decimal(ceiling)}: lists that knew all answers would reach no more, as some "
-                "users have fewer than ten artists held out."
+                f"users have fewer than ten {noun.many} held out."
             ),
         ),
         ("Parameters", ", ".join(f"{k} {v}" for k, v in champion.parameters.items()) or "None."),

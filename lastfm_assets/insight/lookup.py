@@ -13,6 +13,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from lastfm_assets.insight.nouns import ARTISTS, Noun
+from lastfm_assets.listening.keys import keys_of, no_keys
 from lastfm_assets.vocabulary import Columns
 
 KEPT: Final = ((50, 10), (30, 5), (15, 3))
@@ -25,6 +27,9 @@ _LEVEL: Final = 6
 """Of gzip: 9 saves 2% more and takes thrice as long."""
 _AS_TEXT: Final = -1
 
+_EXACT: Final = 2**53
+"""From here on, JavaScript rounds whole numbers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
@@ -36,9 +41,11 @@ class Lookup:
     """Artists kept of each user at most."""
     similar: int
     """Relatives kept of each artist at most."""
+    keyed: bool = False
+    """Whether users are called by the source's own ids, which are text."""
 
 
-def lookup(
+def lookup(  # noqa: PLR0913 (as many tables as are searched)
     *,
     interactions: pd.DataFrame,
     artists: pd.DataFrame,
@@ -46,6 +53,8 @@ def lookup(
     lists: pd.DataFrame,
     similar: pd.DataFrame,
     budget: int,
+    noun: Noun = ARTISTS,
+    keys: pd.DataFrame | None = None,
 ) -> Lookup | None:
     """Packs all users and artists.
 
@@ -56,6 +65,8 @@ def lookup(
         lists: `TOP_LIST`.
         similar: `SIMILAR_LIST`.
         budget: bytes that may be used.
+        noun: what is recommended.
+        keys: `kind, id, key`, where the source's own ids are text; users are then found by them.
 
     Returns:
         As much of `KEPT` as the budget holds; None where even the least does not fit.
@@ -63,8 +74,11 @@ def lookup(
     users = np.unique(interactions[Columns.USER].to_numpy())
     catalogue = artists.sort_values(Columns.ARTIST)
     ids = catalogue[Columns.ARTIST].to_numpy()
+    named = _keys(users, keys)
     always = {
+        "noun": [noun.one, noun.many],
         "users": _steps(users),
+        **named,
         "artists": _steps(ids),
         "names": catalogue[Columns.NAME].tolist(),
         **_totals(interactions, ids),
@@ -81,13 +95,21 @@ def lookup(
         text = json.dumps(whole, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         content = gzip.compress(text.encode(), compresslevel=_LEVEL, mtime=0)
         if len(content) <= budget:
-            return Lookup(content, n_played, n_similar)
+            return Lookup(content, n_played, n_similar, keyed=bool(named))
     return None
 
 
 def _steps(ids: np.ndarray) -> list[int]:
     """Rising ids as the first one and the steps between."""
     return [int(step) for step in np.diff(ids, prepend=0)]
+
+
+def _keys(users: np.ndarray, keys: pd.DataFrame | None) -> dict[str, list[str]]:
+    """Users' own ids, in the order of `users`; empty where those are numbers that scripts keep."""
+    keys = no_keys() if keys is None else keys
+    if not (keys[Columns.KIND] == "user").any() and np.abs(users).max(initial=0) < _EXACT:
+        return {}
+    return {"keys": keys_of(users, keys, "user").tolist()}
 
 
 def _places(values: pd.Series, ids: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Final
 import pandas as pd
 
 from lastfm_assets.insight.chapters import Table, counted, number, percent, quotient
+from lastfm_assets.insight.nouns import ARTISTS, Noun
 from lastfm_assets.listening.clean import MERGED
 from lastfm_assets.sources.hetrec import one_line
 from lastfm_assets.vocabulary import PARTS, Columns
@@ -61,7 +62,10 @@ def lost_rows(rejected_rows: pd.DataFrame) -> int:
 
 
 def quality_sentences(
-    rows_read: Mapping[str, int], rejected_rows: pd.DataFrame, split: pd.DataFrame
+    rows_read: Mapping[str, int],
+    rejected_rows: pd.DataFrame,
+    split: pd.DataFrame,
+    noun: Noun = ARTISTS,
 ) -> list[str]:
     """What the tables say, for who reads no tables."""
     lost, read = lost_rows(rejected_rows), sum(rows_read.values())
@@ -75,11 +79,12 @@ def quality_sentences(
         f"{counted(merged, 'row')} told of a pair again, with plays that were added to the first"
     )
     refused = f"{number(lost)} of {counted(read, 'row')} read {_was(lost)} refused"
+    unjudged_of = f"{counted(unjudged, 'user')} of {number(users)}"
     has = "has" if unjudged == 1 else "have"
     return [
         f"{refused} ({percent(quotient(lost, read), 2)}); {twice if merged else _NOT_TWICE}.",
-        f"{counted(len(split), 'pair')} of user and artist remain: {parts}.",
-        f"{counted(unjudged, 'user')} of {number(users)} {has} too few artists to hold any out.",
+        f"{counted(len(split), 'pair')} of user and {noun.one} remain: {parts}.",
+        f"{unjudged_of} {has} too few {noun.many} to hold any out.",
     ]
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from lastfm_assets.insight import charts
 from lastfm_assets.insight.chapters import Chart, Drawing, Table, number, percent, quotient
+from lastfm_assets.insight.nouns import ARTISTS, Noun
 from lastfm_assets.vocabulary import Columns
 
 _STEPS: Final = (1, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
@@ -57,18 +58,18 @@ def _times(table: pd.DataFrame, ids: np.ndarray) -> np.ndarray:
     return counts.reindex(ids, fill_value=0).to_numpy(dtype=np.int64)
 
 
-def exposure_chart(spread: Exposure) -> Chart:
+def exposure_chart(spread: Exposure, noun: Noun = ARTISTS) -> Chart:
     """Shares of listening and of recommendations over artists by falling popularity."""
     told = min(_TOLD, max(spread.artists // 10, 1))
     played, listed = float(spread.played[told - 1]), float(spread.listed[told - 1])
-    who = f"The {told} most heard artists are" if told > 1 else "The most heard artist is"
+    who = f"The {told} most heard {noun.many} are" if told > 1 else f"The most heard {noun.one} is"
     title = (
         f"{who} {percent(played, 0)} of what is played and {percent(listed, 0)} of what is "
         "recommended"
     )
     said = (
-        f"Two rising lines over artists from most to least heard. {title}. Lists name "
-        f"{number(spread.named)} of {number(spread.artists)} artists."
+        f"Two rising lines over {noun.many} from most to least heard. {title}. Lists name "
+        f"{number(spread.named)} of {number(spread.artists)} {noun.many}."
     )
     steps = [step for step in _STEPS if step < spread.artists] + [spread.artists]
     rows = [
@@ -82,12 +83,12 @@ def exposure_chart(spread: Exposure) -> Chart:
     return Chart(
         title,
         Table(
-            ("most heard artists", "share of what is played", "share of recommendations"),
+            (f"most heard {noun.many}", "share of what is played", "share of recommendations"),
             rows,
-            "Played: pairs of user and artist; recommended: places in the lists",
+            f"Played: pairs of user and {noun.one}; recommended: places in the lists",
         ),
         [Drawing(charts.ranked_shares(spread.played, spread.listed, said=said), said)],
-        f"All lists together name {number(spread.named)} of {number(spread.artists)} artists "
+        f"All lists together name {number(spread.named)} of {number(spread.artists)} {noun.many} "
         f"({percent(quotient(spread.named, spread.artists))}). The higher the solid line above the "
         "dashed one, the more the lists lean to what everybody knows.",
     )

@@ -6,6 +6,8 @@ the reader's light or dark theme: both become classes of the page's own style sh
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 INK: Final = "#010101"
@@ -22,12 +24,14 @@ _LONG_DECIMAL: Final = re.compile(r"(\.\d\d)\d+")
 """More places behind the point than any screen shows."""
 
 
-def rewritten(svg: bytes, said: str) -> str:
+def rewritten(svg: bytes, said: str, names: Mapping[str, str] = MappingProxyType({})) -> str:
     """Matplotlib's SVG without styles, namespaces and unused ids, and with a name to be read.
 
     Args:
         svg: drawn in the colours above.
         said: its name, for those who cannot see it; may be any text.
+        names: text from the data, by what was drawn to keep its place. A browser writes it, in
+            whatever script it is; Matplotlib never sees it.
     """
     root = ET.fromstring(svg)  # noqa: S314 (our own drawing, in which nothing of the data is)
     unwanted = [(parent, child) for parent in root.iter() for child in parent if _is_said(child)]
@@ -36,6 +40,8 @@ def rewritten(svg: bytes, said: str) -> str:
     used = _used_ids(root)
     for element in root.iter():
         _rewrite(element, used)
+        if element.tag == "text":
+            element.text = names.get(element.text or "", element.text)
         for name in set(element.keys()) - {"id", "href", "clip-path", "class"}:
             element.set(name, " ".join(_LONG_DECIMAL.sub(r"\1", element.get(name, "")).split()))
     for name in ("width", "height", "version"):

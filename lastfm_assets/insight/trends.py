@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lastfm_assets.insight import charts
-from lastfm_assets.insight.chapters import Chart, Drawing, Table, percent
+from lastfm_assets.insight.chapters import Chart, Drawing, Table, cut, percent
 from lastfm_assets.vocabulary import Columns
 
 TAGS: Final = 12
@@ -104,7 +104,7 @@ def trends_chart(found: Trends) -> Chart:
 
 def short(text: str) -> str:
     """A name that fits a heading."""
-    return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
+    return cut(text, _LONGEST_NAME)
 
 
 def _points(change: float) -> str:

@@ -19,13 +19,21 @@ from lastfm_assets.automation.resources import SIGNATURE, SOURCE
 from lastfm_assets.errors import SourceUnavailableError
 from lastfm_assets.io import Store
 from lastfm_assets.listening import charts
-from lastfm_assets.listening.clean import MERGED, RawTables, clean, refused_share
+from lastfm_assets.listening.about import About
+from lastfm_assets.listening.clean import (
+    MERGED,
+    RawTables,
+    clean,
+    plays_in_time,
+    refused_share,
+)
+from lastfm_assets.listening.load import read_tables
 from lastfm_assets.listening.matrix import ListeningMatrix
-from lastfm_assets.listening.parse import empty, parse
 from lastfm_assets.listening.side import without_pairs
 from lastfm_assets.listening.split import pairs_of, split
 from lastfm_assets.listening.tables import RAW_TABLES
 from lastfm_assets.listening.weighting import Scheme, Weighting
+from lastfm_assets.listening.wording import plural
 from lastfm_assets.provenance import code_version
 from lastfm_assets.settings import data_folder
 from lastfm_assets.sources.resolve import open_source
@@ -39,10 +47,15 @@ _RAW = {
     "tagged_artists": "Which user called which artist what, and when, typed, a row a line.",
     "friends": "Which users are friends, typed, a row a line.",
 }
+_OF_SOURCE = {
+    "source": "One row: what the source says of itself, and so what is recommended.",
+    "keys": "The source's own ids where they are text, beside the numbers that stand for them.",
+}
 _RAW_NOTE = (
     "\n\nNothing is refused yet: a line that cannot be typed keeps its text, and the reason, for "
     "`listening/rejected_rows`."
 )
+_RAW_AND_NOTES = {name: said + _RAW_NOTE for name, said in _RAW.items()} | _OF_SOURCE
 _CLEAN_NOTES = {
     "interactions": "\n\nA pair written twice is summed; a play count that is not above zero and "
     "an artist that is not in the catalogue are refused.",
@@ -62,8 +75,14 @@ _CLEAN = {
 }
 SPLIT = key("listening", "split")
 TRAINING_TAGS = key("listening", "training_tags")
-_PARSING = code_version("listening/parse.py", "listening/tables.py")
-_CLEANING = code_version("listening/clean.py", "listening/tables.py")
+SOURCE_KEY = key("raw", "source")
+_PARSING = code_version(
+    *(f"listening/{name}.py" for name in ("about", "keys", "load", "parse", "tables")),
+    "listening/described",
+    "sources/described_keys.py",
+    "sources/description.py",
+)
+_CLEANING = code_version("listening/about.py", "listening/clean.py", "listening/tables.py")
 
 
 def _scheduled(context: dg.AssetExecutionContext) -> bool:
@@ -77,14 +96,14 @@ def _scheduled(context: dg.AssetExecutionContext) -> bool:
         name: dg.AssetOut(
             key=key("raw", name),
             dagster_type=pd.DataFrame,
-            description=description + _RAW_NOTE,
+            description=description,
             group_name="raw",
             kinds={"source", "parquet"},
             owners=OWNERS,
             code_version=_PARSING,
             metadata=columns_of(key("raw", name)),
         )
-        for name, description in _RAW.items()
+        for name, description in _RAW_AND_NOTES.items()
     },
 )
 @fails_clearly
@@ -113,23 +132,26 @@ def raw_files(
         if opened.is_fallback
         else signature_of(source, data_folder=data_folder())
     )
-    results = []
-    for table in RAW_TABLES:
-        raw = opened.read(table.stem)
-        frame = empty(table) if raw is None else parse(raw, table)
-        results.append(
-            dg.MaterializeResult(
-                asset_key=key("raw", table.asset),
-                value=frame,
-                metadata=table_metadata(
-                    frame,
-                    file=raw.name if raw else "not in the source",
-                    untyped_rows=int(frame[Columns.REASON].notna().sum()),
-                    **{SOURCE: opened.name, SIGNATURE: signature},
-                ),
-            )
+    found = read_tables(opened, log_progress(context, "bytes read"))
+    stamp = {SOURCE: opened.name, SIGNATURE: signature}
+    tables = {table.asset: getattr(found.raw, table.asset) for table in RAW_TABLES}
+    facts: dict[str, dict[str, Any]] = {
+        name: {
+            "file": found.files.get(name, "not in the source"),
+            "untyped_rows": int(frame[Columns.REASON].notna().sum()),
+        }
+        for name, frame in tables.items()
+    }
+    facts["source"] = {"recommends": plural(found.about.item), "left_out": found.about.left_out}
+    tables |= {"source": found.about.to_table(), "keys": found.keys}
+    yield from [  # all at once, so that a bad file leaves every stored table as it was
+        dg.MaterializeResult(
+            asset_key=key("raw", name),
+            value=frame,
+            metadata=table_metadata(frame, **facts.get(name, {}), **stamp),
         )
-    yield from results  # only now, so that a bad file leaves every stored table as it was
+        for name, frame in tables.items()
+    ]
 
 
 def _keep_other_tables(store: Store) -> None:
@@ -155,7 +177,9 @@ def _log_download(context: dg.AssetExecutionContext) -> Any:
 
 @dg.multi_asset(
     name="cleaned",
-    ins={name: dg.AssetIn(key("raw", name), dagster_type=pd.DataFrame) for name in _RAW},
+    ins={
+        name: dg.AssetIn(key("raw", name), dagster_type=pd.DataFrame) for name in (*_RAW, "source")
+    },
     outs={
         name: dg.AssetOut(
             key=key("listening", name),
@@ -171,9 +195,11 @@ def _log_download(context: dg.AssetExecutionContext) -> Any:
     },
 )
 @fails_clearly
-def cleaned(**raw: pd.DataFrame) -> Iterator[dg.MaterializeResult[pd.DataFrame]]:
+def cleaned(
+    source: pd.DataFrame, **raw: pd.DataFrame
+) -> Iterator[dg.MaterializeResult[pd.DataFrame]]:
     """Refuses what cannot be true, sums what was written twice, and keeps what it refused."""
-    tables = clean(RawTables(**raw))
+    tables = clean(RawTables(**raw), About.from_table(source))
     rejected = tables.rejected_rows
     facts: dict[str, dict[str, Any]] = {
         "interactions": {
@@ -212,27 +238,34 @@ def _by_reason(rejected: pd.DataFrame) -> dict[str, int]:
 
 @dg.asset(
     key=SPLIT,
-    ins={"interactions": dg.AssetIn(key("listening", "interactions"))},
+    ins={
+        "interactions": dg.AssetIn(key("listening", "interactions")),
+        "user_artists": dg.AssetIn(key("raw", "user_artists")),
+    },
     group_name="listening",
     kinds={"pandas", "parquet"},
     owners=OWNERS,
-    code_version=code_version("listening/split.py"),
+    code_version=code_version("listening/clean.py", "listening/split.py"),
     metadata=columns_of(SPLIT),
 )
 @fails_clearly
 def split_pairs(
-    interactions: pd.DataFrame, seed: dg.ResourceParam[int]
+    interactions: pd.DataFrame, user_artists: pd.DataFrame, seed: dg.ResourceParam[int]
 ) -> dg.MaterializeResult[pd.DataFrame]:
-    """Each user's pairs dealt into 70% train, 10% validation and 20% held out, seeded.
+    """Each user's pairs dealt into 70% train, 10% validation and 20% held out.
+
+    Where plays have a time, those that the user first played last are held out, and the others
+    count no play after that; else they are dealt at random, seeded.
 
     - **train** is what models learn from,
     - **validation** is what parameters and the champion are chosen on,
     - **held_out** is what they are judged on, and chooses nothing.
     """
-    table = split(interactions, seed=seed)
+    table = split(interactions, seed=seed, plays=plays_in_time(user_artists))
     sizes = {f"{part}_pairs": int(n) for part, n in table[Columns.PART].value_counts().items()}
+    how = "by time" if Columns.FIRST_PLAYED in table else "at random"
     return dg.MaterializeResult(
-        value=table, metadata=table_metadata(table, **sizes, **lineage_of(SPLIT))
+        value=table, metadata=table_metadata(table, held_out=how, **sizes, **lineage_of(SPLIT))
     )
 
 

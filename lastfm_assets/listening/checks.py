@@ -20,6 +20,8 @@ raw_checks = [
     )
     for table in RAW_TABLES
 ]
+source_checks = rules_as_checks(key("raw", "source"), rules.SOURCE_RULES, kind=pd.DataFrame)
+key_checks = rules_as_checks(key("raw", "keys"), rules.KEY_RULES, kind=pd.DataFrame)
 interactions_checks = rules_as_checks(
     key("listening", "interactions"),
     rules.INTERACTIONS_RULES,
@@ -47,6 +49,7 @@ rejected_checks = rules_as_checks(
     kind=pd.DataFrame,
     others={
         "interactions": _INTERACTIONS,
+        "about": (key("raw", "source"), pd.DataFrame),
         "artists": _ARTISTS,
         "tag_assignments": (key("listening", "tag_assignments"), pd.DataFrame),
         "friendships": (key("listening", "friendships"), pd.DataFrame),

@@ -6,6 +6,7 @@ from typing import Final
 import pandas as pd
 
 from lastfm_assets.errors import BadInputError
+from lastfm_assets.listening.about import About
 from lastfm_assets.listening.tables import (
     ARTISTS,
     FRIENDS,
@@ -44,7 +45,8 @@ class CleanTables:
     """What the rest of the chain works on; every id refers to a row that exists."""
 
     interactions: pd.DataFrame
-    """`user_id, artist_id, plays` (int64): one row a pair, plays >= 1, ordered by pair."""
+    """`user_id, artist_id, plays` (int64): one row a pair, plays >= 1, ordered by pair; and, where
+    plays have a time, `first_played, last_played` (UTC)."""
     artists: pd.DataFrame
     """`artist_id, artist_name, url, picture_url`, ordered by id: the catalogue."""
     tag_assignments: pd.DataFrame
@@ -53,13 +55,20 @@ class CleanTables:
     """`user_id, friend_id`: each pair in the directions that the source gives."""
     rejected_rows: pd.DataFrame
     """`file, line, text, reason`: every row that is not in a table above."""
+    plays: pd.DataFrame | None = None
+    """See `plays_in_time`."""
 
 
-def clean(raw: RawTables) -> CleanTables:
+_HETREC: Final = About("custom")
+"""Counts without times, ids that are numbers."""
+
+
+def clean(raw: RawTables, about: About = _HETREC) -> CleanTables:
     """Refuses what cannot be true, and sums what was written twice.
 
     Args:
         raw: the five tables as parsed.
+        about: what their source says of itself.
 
     Returns:
         The clean tables and the rows refused, each with the first reason that held against it.
@@ -68,7 +77,9 @@ def clean(raw: RawTables) -> CleanTables:
         BadInputError: no artist or no pair is left.
     """
     artists, bad_artists = _artists(raw.artists)
-    interactions, bad_plays = _interactions(raw.user_artists, artists)
+    interactions, bad_plays = _interactions(
+        raw.user_artists, artists, comes_again=about.one_row_a_play or about.timed
+    )
     if interactions.empty:
         reasons = pd.concat([bad_artists, bad_plays])[Columns.REASON].value_counts()
         raise BadInputError(
@@ -85,7 +96,25 @@ def clean(raw: RawTables) -> CleanTables:
         tag_assignments=assignments,
         friendships=friendships,
         rejected_rows=pd.concat(refused, ignore_index=True),
+        plays=plays_in_time(raw.user_artists),
     )
+
+
+def plays_in_time(user_artists: pd.DataFrame) -> pd.DataFrame | None:
+    """When what was played how often, a row a row that can be used.
+
+    Args:
+        user_artists: the raw table.
+
+    Returns:
+        `user_id, artist_id, plays` (int64) and `played_at`; None where plays have no time.
+    """
+    if Columns.PLAYED_AT not in user_artists:
+        return None
+    used = user_artists[Columns.REASON].isna() & user_artists[Columns.PLAYS].between(1, MOST_PLAYS)
+    columns = [Columns.USER, Columns.ARTIST, Columns.PLAYS]
+    plays = user_artists.loc[used, [*columns, Columns.PLAYED_AT]]
+    return plays.astype(dict.fromkeys(columns, "int64")).reset_index(drop=True)
 
 
 def refused_share(rejected_rows: pd.DataFrame, n_rows: int) -> float:
@@ -140,17 +169,28 @@ def _artists(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return artists.sort_values(Columns.ARTIST, ignore_index=True), rows.rejected()
 
 
-def _interactions(raw: pd.DataFrame, artists: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _interactions(
+    raw: pd.DataFrame, artists: pd.DataFrame, *, comes_again: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows = _Rows(raw, USER_ARTISTS)
     rows.refuse(raw[Columns.PLAYS] <= 0, "plays not above zero")
     rows.refuse(raw[Columns.PLAYS] > MOST_PLAYS, f"plays above {MOST_PLAYS}")
     rows.refuse(~raw[Columns.ARTIST].isin(artists[Columns.ARTIST]), "unknown artist")
     pair = [Columns.USER, Columns.ARTIST]
-    plays = rows.kept()[[*pair, Columns.PLAYS]].astype("int64")
-    rows.refuse(plays.duplicated(pair).reindex(raw.index), MERGED)
-    summed = plays.groupby(pair, sort=True, as_index=False)[Columns.PLAYS].sum()
+    moment = [name for name in (Columns.PLAYED_AT,) if name in raw]
+    plays = rows.kept()[[*pair, Columns.PLAYS, *moment]]
+    plays = plays.astype(dict.fromkeys([*pair, Columns.PLAYS], "int64"))
+    if not comes_again:  # else it is no mistake
+        rows.refuse(plays.duplicated(pair).reindex(raw.index), MERGED)
+    taken = {Columns.PLAYS: (Columns.PLAYS, "sum")}
+    if moment:
+        taken |= {
+            Columns.FIRST_PLAYED: (Columns.PLAYED_AT, "min"),
+            Columns.LAST_PLAYED: (Columns.PLAYED_AT, "max"),
+        }
+    summed = pd.DataFrame(plays.groupby(pair, sort=True, as_index=False).agg(**taken))
     summed[Columns.PLAYS] = summed[Columns.PLAYS].clip(upper=MOST_PLAYS)
-    return pd.DataFrame(summed), rows.rejected()
+    return summed, rows.rejected()
 
 
 def _tags(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lastfm_assets.findings import Finding, Rule, no_violations
+from lastfm_assets.listening.about import About
 from lastfm_assets.listening.clean import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -20,6 +21,8 @@ from lastfm_assets.vocabulary import PARTS, Columns
 MAX_REFUSED_SHARE: Final = 0.05
 """Share of a file's rows that cleaning may refuse; more means that the source is broken."""
 _PAIR: Final = [Columns.USER, Columns.ARTIST]
+_PLAIN: Final = [*_PAIR, Columns.PLAYS]
+_TIMED: Final = [*_PLAIN, Columns.FIRST_PLAYED, Columns.LAST_PLAYED]
 
 
 def lines_are_numbered(raw: pd.DataFrame) -> Finding:
@@ -35,6 +38,21 @@ def has_rows(raw: pd.DataFrame) -> Finding:
     return Finding(len(raw) > 0, {"rows": len(raw)})
 
 
+def one_number_a_key(keys: pd.DataFrame) -> Finding:
+    """Every number stands for one key of its kind, and every key has one number."""
+    return no_violations(
+        doubled_numbers=keys.duplicated([Columns.KIND, Columns.ID]).sum(),
+        doubled_keys=keys.duplicated([Columns.KIND, Columns.KEY]).sum(),
+        empty_keys=(keys[Columns.KEY].str.len() == 0).sum(),
+    )
+
+
+def says_what_it_recommends(about: pd.DataFrame) -> Finding:
+    """One row, which names the source and what it recommends."""
+    named = (about[["source", "item"]].astype("str") != "").to_numpy().all()
+    return no_violations(other_rows=abs(len(about) - 1), nameless=int(not named))
+
+
 def pairs_are_unique(interactions: pd.DataFrame, artists: pd.DataFrame) -> Finding:
     """One row a pair, no value missing, plays from 1 to the bound."""
     del artists
@@ -43,7 +61,7 @@ def pairs_are_unique(interactions: pd.DataFrame, artists: pd.DataFrame) -> Findi
         doubled=interactions.duplicated(_PAIR).sum(),
         missing_values=interactions.isna().to_numpy().sum(),
         plays_outside=outside.sum(),
-        wrong_columns=int(list(interactions.columns) != [*_PAIR, Columns.PLAYS]),
+        wrong_columns=int(list(interactions.columns) not in (_PLAIN, _TIMED)),
     )
 
 
@@ -91,11 +109,13 @@ def few_rows_refused(rejected: pd.DataFrame, **kept: pd.DataFrame) -> Finding:
         stem: int(lost.get(stem, 0)) / max(1, int(lost.get(stem, 0)) + len(kept[table]))
         for stem, table in (
             ("artists", "artists"),
-            ("user_artists", "interactions"),
             ("user_taggedartists", "tag_assignments"),
             ("user_friends", "friendships"),
         )
     }
+    # pairs may be of many rows: what was read counts
+    read = About.from_table(kept["about"]).rows
+    shares["user_artists"] = int(lost.get("user_artists", 0)) / max(1, read)
     passed = all(share <= MAX_REFUSED_SHARE for share in shares.values())
     facts = {f"{stem}_refused_share": share for stem, share in shares.items()}
     return Finding(passed, {**facts, "max_refused_share": MAX_REFUSED_SHARE})
@@ -112,12 +132,19 @@ def parts_are_disjoint_and_complete(
     split_pairs: pd.DataFrame, interactions: pd.DataFrame
 ) -> Finding:
     """Every pair is in exactly one part, and every user has something to train on."""
-    same = split_pairs[[*_PAIR, Columns.PLAYS]].equals(interactions)
+    columns = list(interactions.columns)
+    counted = split_pairs[Columns.PLAYS]
+    if Columns.FIRST_PLAYED in interactions:  # train counts no play after what is put aside
+        columns.remove(Columns.PLAYS)
+        odd = ~counted.between(1, interactions[Columns.PLAYS].reindex(counted.index))
+    else:
+        odd = pd.Series([False])
+    same = split_pairs[columns].equals(interactions[columns])
     train = split_pairs.loc[split_pairs[Columns.PART] == "train", Columns.USER]
     return no_violations(
         doubled=split_pairs.duplicated(_PAIR).sum(),
         without_part=(~split_pairs[Columns.PART].isin(PARTS)).sum(),
-        differs_from_interactions=int(not same),
+        differs_from_interactions=int(not same) + int(odd.sum()),
         users_without_train=split_pairs[Columns.USER].nunique() - train.nunique(),
     )
 
@@ -133,6 +160,29 @@ def shares_are_as_asked(split_pairs: pd.DataFrame, interactions: pd.DataFrame) -
         for part, share in asked.items()
     }
     return no_violations(**off)
+
+
+def held_out_is_last(split_pairs: pd.DataFrame, interactions: pd.DataFrame) -> Finding:
+    """Where plays have a time: no user found a train pair after one that is put aside."""
+    del interactions
+    if Columns.FIRST_PLAYED not in split_pairs:
+        return no_violations(users_with_later_train=0, users_with_later_validation=0)
+    first, last = (
+        split_pairs.pivot_table(
+            index=Columns.USER,
+            columns=Columns.PART,
+            values=Columns.FIRST_PLAYED,
+            aggfunc=which,
+            observed=False,
+            dropna=False,
+        )
+        for which in ("min", "max")
+    )
+    later = (last["train"] > first["validation"]) | (last["train"] > first["held_out"])
+    return no_violations(
+        users_with_later_train=later.sum(),
+        users_with_later_validation=(last["validation"] > first["held_out"]).sum(),
+    )
 
 
 def held_out_pairs_are_not_seen(matrix: ListeningMatrix, split_pairs: pd.DataFrame) -> Finding:
@@ -165,11 +215,17 @@ def weights_are_finite(matrix: ListeningMatrix, split_pairs: pd.DataFrame) -> Fi
 
 RAW_RULES: Final[list[Rule]] = [lines_are_numbered]
 REQUIRED_RAW_RULES: Final[list[Rule]] = [lines_are_numbered, has_rows]
+SOURCE_RULES: Final[list[Rule]] = [says_what_it_recommends]
+KEY_RULES: Final[list[Rule]] = [one_number_a_key]
 INTERACTIONS_RULES: Final[list[Rule]] = [pairs_are_unique, played_artists_are_known]
 ARTISTS_RULES: Final[list[Rule]] = [artists_are_unique]
 TAG_RULES: Final[list[Rule]] = [tags_refer_to_artists]
 FRIEND_RULES: Final[list[Rule]] = [friends_are_users]
 REJECTED_RULES: Final[list[Rule]] = [few_rows_refused, every_refusal_has_a_reason]
-SPLIT_RULES: Final[list[Rule]] = [parts_are_disjoint_and_complete, shares_are_as_asked]
+SPLIT_RULES: Final[list[Rule]] = [
+    parts_are_disjoint_and_complete,
+    shares_are_as_asked,
+    held_out_is_last,
+]
 TRAINING_TAG_RULES: Final[list[Rule]] = [no_tag_of_a_held_out_pair]
 MATRIX_RULES: Final[list[Rule]] = [held_out_pairs_are_not_seen, weights_are_finite]

@@ -1,4 +1,8 @@
-"""Each user's pairs dealt into train, validation and held out, seeded and disjoint."""
+"""Each user's pairs dealt into train, validation and held out: the last ones held out, or random.
+
+Where plays have a time, what a user found last is held out: figures then say how well the next
+discovery is foretold. Without times (HetRec), pairs are dealt at random, seeded.
+"""
 
 from typing import Final
 
@@ -17,23 +21,31 @@ def split(
     seed: int,
     held_out_share: float = HELD_OUT_SHARE,
     validation_share: float = VALIDATION_SHARE,
+    plays: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Deals every pair to exactly one part, at random per user.
+    """Deals every pair to exactly one part, user by user.
 
-    HetRec's listens carry no time, so a temporal split is impossible. Each pair draws a 64-bit
-    number from (seed, user, artist) alone; a user's pairs, ordered by it, fill held out first,
-    then validation, then train. So neither the order of rows nor the presence of other users
-    changes where a pair goes. A user of n artists has round(share * n) in held out and in
-    validation (halves up), and at least one in train.
+    A user's pairs, in an order, fill held out first, then validation, then train. With
+    `first_played` the order is from the latest first play to the earliest. Without it, each pair
+    draws a 64-bit number from (seed, user, artist) alone, which also decides among first plays of
+    the same moment. So neither the order of rows nor the presence of other users changes where a
+    pair goes. A user of n artists has round(share * n) in held out and in validation (halves up),
+    and at least one in train.
+
+    The split is by each user's own clock: other users' plays may be later than what is held out.
+    A pair of train counts its plays up to the first pair that the user puts aside, one of
+    validation those up to the first that is held out.
 
     Args:
-        interactions: `user_id, artist_id, plays`, one row a pair.
+        interactions: `user_id, artist_id, plays`, one row a pair, and `first_played` if known.
         seed: any integer; the same seed gives the same split.
         held_out_share: share of each user's pairs to judge on, 0 to 1.
         validation_share: share of each user's pairs to choose on, 0 to 1.
+        plays: `user_id, artist_id, plays, played_at`, every play, where plays have a time.
 
     Returns:
-        The interactions in their order with `part` (categorical of `PARTS`).
+        The interactions in their order with `part` (categorical of `PARTS`), and with times with
+        fewer plays, see above.
 
     Raises:
         ValueError: the shares are negative or leave nothing to train on.
@@ -45,7 +57,11 @@ def split(
         )
     users = interactions[Columns.USER].to_numpy()
     draw = pair_hash(users, interactions[Columns.ARTIST].to_numpy(), seed)
-    order = np.lexsort((draw, users))
+    if Columns.FIRST_PLAYED in interactions:
+        moment = interactions[Columns.FIRST_PLAYED].to_numpy("datetime64[s]").astype(np.int64)
+        order = np.lexsort((draw, -moment, users))
+    else:
+        order = np.lexsort((draw, users))
     _, first, count = np.unique(users[order], return_index=True, return_counts=True)
     place = np.arange(len(users)) - np.repeat(first, count)
     held_out = np.minimum(np.floor(held_out_share * count + 0.5), count - 1)
@@ -62,7 +78,23 @@ def split(
     codes = np.empty(len(users), dtype=np.int8)
     codes[order] = part
     parts = pd.Categorical.from_codes(codes.tolist(), categories=pd.Index(PARTS))
-    return interactions.assign(**{Columns.PART: parts})
+    dealt = interactions.assign(**{Columns.PART: parts})
+    return dealt if plays is None else _up_to_the_cut(dealt, plays)
+
+
+def _up_to_the_cut(dealt: pd.DataFrame, plays: pd.DataFrame) -> pd.DataFrame:
+    """The pairs without the plays that come after what their user puts aside begins."""
+    first, user = dealt[Columns.FIRST_PLAYED], dealt[Columns.USER]
+    is_train, is_held_out = (dealt[Columns.PART] == part for part in ("train", "held_out"))
+    aside = first.where(~is_train).groupby(user).transform("min")
+    held_out = first.where(is_held_out).groupby(user).transform("min")
+    cut = aside.where(is_train, held_out).mask(is_held_out)
+    pair = [Columns.USER, Columns.ARTIST]
+    timed = plays.merge(dealt[pair].assign(cut=cut), on=pair)
+    seen = timed[timed["cut"].isna() | (timed[Columns.PLAYED_AT] <= timed["cut"])]
+    counts = seen.groupby(pair)[Columns.PLAYS].sum().rename("seen")
+    known = dealt[pair].merge(counts, left_on=pair, right_index=True, how="left")["seen"]
+    return dealt.assign(**{Columns.PLAYS: known.to_numpy(np.int64)})
 
 
 def random_split(

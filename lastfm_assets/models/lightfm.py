@@ -87,9 +87,7 @@ class LightFm:
         model = trained(
             matrix.plays, cast("LightFmConfig", config), seed=seed, on_progress=on_progress
         )
-        _, users = model.get_user_representations()
-        bias, artists = model.get_item_representations()
-        return cls(Factors(users, artists, bias))
+        return cls(factors_of(model))
 
     def scores(self, user_rows: np.ndarray) -> np.ndarray:
         """See the protocol; the user's own bias is left out, as it changes no order."""
@@ -134,6 +132,25 @@ def trained(
     Returns:
         The trained `lightfm.LightFM`.
     """
+    epochs = training(plays, config, seed=seed, artist_features=artist_features)
+    model: Any = None
+    for epoch, model in enumerate(epochs, start=1):  # noqa: B007 (the last one is handed out)
+        on_progress(epoch, config.epochs)
+    return model
+
+
+def training(
+    plays: sps.csr_array,
+    config: LightFmConfig,
+    *,
+    seed: int,
+    artist_features: sps.csr_matrix | None = None,
+) -> Iterator[Any]:
+    """The same as `trained`, after every epoch.
+
+    Yields:
+        One `lightfm.LightFM` that goes on to be trained, `config.epochs` times.
+    """
     from lightfm import LightFM  # noqa: PLC0415 (slow to import)
 
     model = LightFM(
@@ -146,10 +163,16 @@ def trained(
         random_state=seed % 2**31,
     )
     positives = _positives(plays)
-    for epoch in range(config.epochs):
+    for _ in range(config.epochs):
         model.fit_partial(positives, item_features=artist_features, epochs=1, num_threads=1)
-        on_progress(epoch + 1, config.epochs)
-    return model
+        yield model
+
+
+def factors_of(model: Any) -> Factors:
+    """The vectors of a trained model whose artists have no features but themselves."""
+    _, users = model.get_user_representations()
+    bias, artists = model.get_item_representations()
+    return Factors(users, artists, bias)
 
 
 def _positives(plays: sps.csr_array) -> sps.coo_matrix:

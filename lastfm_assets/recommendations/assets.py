@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import SecretStr
 
 from lastfm_assets.automation.failures import fails_clearly
+from lastfm_assets.automation.jobs import STUDIES
 from lastfm_assets.automation.lineage import columns_of, lineage_of
 from lastfm_assets.automation.metadata import (
     OWNERS,
@@ -36,8 +37,13 @@ from lastfm_assets.recommendations import charts
 from lastfm_assets.recommendations.lists import similar_artists, top_artists
 from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.recommendations.publishing import require_sound
-from lastfm_assets.recommendations.rules import SIMILAR_ARTISTS_RULES, TOP_ARTISTS_RULES
-from lastfm_assets.recommendations.serve import serve
+from lastfm_assets.recommendations.rules import (
+    SIMILAR_ARTISTS_RULES,
+    SIMILAR_USERS_RULES,
+    TOP_ARTISTS_RULES,
+)
+from lastfm_assets.recommendations.serve import keep_names, serve
+from lastfm_assets.recommendations.similar_users import similar_users
 from lastfm_assets.recommendations.versions import About
 from lastfm_assets.settings import Settings
 from lastfm_assets.vocabulary import Columns
@@ -196,12 +202,55 @@ def similar_artists_table(
 
 
 @dg.asset(
+    key=key("recommendations", "similar_users"),
+    ins={"interactions": _INTERACTIONS, "artists": _ARTISTS},
+    group_name=STUDIES,
+    kinds={"scipy", "parquet"},
+    owners=OWNERS,
+    code_version=code_version(
+        "recommendations/lists.py",
+        "recommendations/similar_users.py",
+        "models/item_knn.py",
+        "models/neighbours.py",
+        "models/user_knn.py",
+    ),
+    metadata=columns_of(key("recommendations", "similar_users")),
+)
+@fails_clearly
+def similar_users_table(
+    context: dg.AssetExecutionContext, interactions: pd.DataFrame, artists: pd.DataFrame
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """For every user the ten who play most alike, and the artists that say so.
+
+    `similarity` is the cosine of two users' weighted artists, shrunk where they share few. The
+    list names people and what they play: it stays in the store and is not served to others.
+    """
+    matrix = ListeningMatrix.from_pairs(interactions, artists[Columns.ARTIST].to_numpy())
+    table = similar_users(
+        matrix, _names(artists), on_progress=log_progress(context, "users compared")
+    )
+    findings = {rule.__name__: rule(table, matrix.user_ids) for rule in SIMILAR_USERS_RULES}
+    require_sound("recommendations/similar_users", findings)
+    return dg.MaterializeResult(
+        value=table,
+        metadata=table_metadata(
+            table,
+            users=int(table[Columns.TO_USER].nunique()),
+            mean_similarity=float(table[Columns.SIMILARITY].mean()),
+            **lineage_of(key("recommendations", "similar_users")),
+        ),
+    )
+
+
+@dg.asset(
     key=PUBLISHED,
     ins={
         "lists": dg.AssetIn(key("recommendations", "top_artists")),
         "champion": _CHAMPION,
         "interactions": _INTERACTIONS,
         "artists": _ARTISTS,
+        "about": dg.AssetIn(key("raw", "source")),
+        "keys": dg.AssetIn(key("raw", "keys")),
     },
     deps=[key("recommendations", "similar_artists")],
     group_name="recommendations",
@@ -216,12 +265,14 @@ def similar_artists_table(
     metadata=columns_of(PUBLISHED),
 )
 @fails_clearly
-def published(
+def published(  # noqa: PLR0917 (what is published, and all that it is held against)
     context: dg.AssetExecutionContext,
     lists: pd.DataFrame,
     champion: Champion,
     interactions: pd.DataFrame,
     artists: pd.DataFrame,
+    about: pd.DataFrame,
+    keys: pd.DataFrame,
     *,
     settings: dg.ResourceParam[Settings],
     store: dg.ResourceParam[Store],
@@ -239,19 +290,21 @@ def published(
             f"recommendations/top_artists is of {', '.join(sorted(others))}, expected the "
             f"champion, {champion.model}; run a whole refresh"
         )
-    about = About(
+    said = About(
         champion.model,
         store.source_of(("recommendations", "top_artists"), pd.DataFrame),
         champion.precision,
         context.run.run_id,
     )
-    publication = PublishedLists(store.root).publish(lists, about)
+    publication = PublishedLists(store.root).publish(lists, said)
     version = publication.version
     if publication.outcome == "held":
         context.log.warning(
             f"these lists were rolled back: readers keep version {version.number} until the lists "
             "change, or somebody rolls back to them"
         )
+    else:
+        keep_names(store, keys, about, version.source)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version.content),
         metadata=table_metadata(
@@ -283,6 +336,7 @@ def published(
     code_version=code_version(
         "recommendations/serve.py",
         "recommendations/serving.py",
+        "listening/keys.py",
         "recommendations/postgresql.py",
         "recommendations/duckdb_file.py",
     ),

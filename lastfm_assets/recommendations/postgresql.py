@@ -36,8 +36,11 @@ _INDEXES: Final = (
     f"CREATE INDEX ON {SCHEMA}.top_artists (artist_id)",
     f"CREATE INDEX ON {SCHEMA}.artists (listeners DESC, plays DESC, artist_id)",
     f"CREATE INDEX ON {SCHEMA}.artists (lower(artist_name))",
+    f"CREATE INDEX ON {SCHEMA}.artists (artist_key)",
+    f"CREATE UNIQUE INDEX ON {SCHEMA}.users (user_key)",
 )
-"""Who is shown an artist; the popular ones; an artist by name in any capitals."""
+"""Who is shown an artist; the popular ones; an artist by name in any capitals, or by the source's
+own id; a user by that."""
 _ESCAPES: Final = {
     "\\": "\\\\",  # first, as the others write one
     "\t": "\\t",

@@ -11,6 +11,8 @@ import scipy.sparse as sps
 
 from lastfm_assets.errors import BadInputError, StoreError
 from lastfm_assets.io import Store
+from lastfm_assets.listening.about import About
+from lastfm_assets.listening.keys import Kind, id_of, ids_of, key_column, keys_of
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.models.trained import TrainedModel
 from lastfm_assets.recommendations.lists import (
@@ -20,9 +22,11 @@ from lastfm_assets.recommendations.lists import (
     top_artists_of_listener,
 )
 from lastfm_assets.recommendations.published import PublishedLists
+from lastfm_assets.recommendations.serve import about_in, keys_in
 from lastfm_assets.vocabulary import Columns
 
 _SIMILAR = ("recommendations", "similar_artists")
+_SIMILAR_USERS = ("recommendations", "similar_users")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,10 @@ class Lists:
     published: pd.DataFrame
     source: str
     """Name of the source that the published lists were made from."""
+    about: About
+    """What that source recommends, and what its ids are."""
+    keys: pd.DataFrame
+    """See `listening.keys`."""
 
     @classmethod
     def open(cls, location: str) -> Self:
@@ -43,21 +51,22 @@ class Lists:
         """
         store = Store(location)
         published, version = PublishedLists(store.root).current()
-        return cls(store, published, version.source)
+        return cls(store, published, version.source, about_in(store), keys_in(store))
 
-    def of_user(self, user_id: int, n: int) -> pd.DataFrame:
+    def of_user(self, user: str, n: int) -> pd.DataFrame:
         """One user's best artists: as published, or ranked again where more are asked for.
+
+        Args:
+            user: the id that the source gives them.
+            n: how many artists.
 
         Raises:
             BadInputError: no list is published for that user.
         """
+        user_id = self._user_id(user)
         rows = self.published[self.published[Columns.USER] == user_id]
         if rows.empty:
-            users = self.published[Columns.USER]
-            raise BadInputError(
-                f"user {user_id} has no list; expected one of {users.nunique():,} users with ids "
-                f"from {users.min()} to {users.max()}, or --plays FILE for somebody else"
-            )
+            raise self._no_list(user)
         if n <= LENGTH:
             return rows.head(n)
         model, matrix, names = self._serving()
@@ -80,11 +89,61 @@ class Lists:
             BadInputError: it is no such file, or names no artist of the catalogue.
         """
         model, _, names = self._serving()
-        columns, counts, unused = _read_plays(content, name, names)
+        columns, counts, unused = _read_plays(content, name, names, self.keys)
         plays = sps.coo_array(
             (counts, (np.zeros(len(columns), dtype=np.int64), columns)), shape=(1, len(names))
         ).tocsr()
         return top_artists_of_listener(model, plays, names, n=n), unused
+
+    def similar_users(self, user: str, n: int) -> pd.DataFrame:
+        """The users who play most like one.
+
+        Raises:
+            BadInputError: no such user has neighbours.
+            StoreError: nobody has made the table of similar users.
+        """
+        if not self.store.has(_SIMILAR_USERS, pd.DataFrame):
+            raise StoreError(
+                "similar users are a study, which no refresh makes; run `lastfm-assets refresh "
+                "--select recommendations/similar_users`"
+            )
+        table = self.store.read(_SIMILAR_USERS, pd.DataFrame)
+        rows = table[table[Columns.TO_USER] == self._user_id(user)]
+        if rows.empty:
+            raise self._no_list(user)
+        if n > LENGTH:
+            raise BadInputError(
+                f"-n is {n}; {LENGTH} similar users are kept of each, ask for those"
+            )
+        return rows.head(n)
+
+    def with_keys(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table for people: beside each id of ours the source's own, where that is text."""
+        kinds: dict[str, Kind] = {Columns.USER: "user", Columns.ARTIST: "artist"}
+        for column, kind in kinds.items():
+            ids = self.keys.loc[self.keys[Columns.KIND] == kind, Columns.ID]
+            if column in table and table[column].isin(ids).any():
+                own = keys_of(table[column].to_numpy(), self.keys, kind)
+                table = table.assign(**{key_column(column): own.to_numpy()})
+        return table
+
+    def _user_id(self, user: str) -> int | None:
+        """Number of a user by the id that the source gives; None where it has no such user."""
+        known = id_of(user, self.keys, "user")
+        if known is not None or self.about.ids == "text":
+            return known
+        try:
+            return int(user)
+        except ValueError:
+            raise BadInputError(f"--user is {user!r}, expected a whole number") from None
+
+    def _no_list(self, user: str) -> BadInputError:
+        users = self.published[Columns.USER]
+        known = keys_of(np.array([users.min(), users.max()]), self.keys, "user")
+        return BadInputError(
+            f"user {user[:80]} has no list; expected one of {users.nunique():,} users with ids "
+            f"such as {known.iloc[0]} and {known.iloc[1]}, or --plays FILE for somebody else"
+        )
 
     def similar_to(self, artist: str, n: int) -> pd.DataFrame:
         """The artists nearest to one, named by id or by name.
@@ -93,7 +152,9 @@ class Lists:
             BadInputError: the catalogue has no such artist.
         """
         artists = self.store.read(("listening", "artists"), pd.DataFrame)
-        artist_id = _find(artist, artists)
+        artist_id = id_of(artist, self.keys, "artist")
+        if artist_id is None:
+            artist_id = _find(artist, artists, self.about.item)
         if n <= LENGTH:
             table = self.store.read(_SIMILAR, pd.DataFrame)
         else:
@@ -115,7 +176,7 @@ class Lists:
         return model, matrix, artists.set_index(Columns.ARTIST)[Columns.NAME]
 
 
-def _find(artist: str, artists: pd.DataFrame) -> int:
+def _find(artist: str, artists: pd.DataFrame, item: str) -> int:
     """Id of an artist given by id or by name, capitals or not."""
     known = artists[Columns.ARTIST]
     if artist.isascii() and artist.isdigit() and known.astype("str").eq(artist).any():
@@ -128,11 +189,13 @@ def _find(artist: str, artists: pd.DataFrame) -> int:
     meant = artists.loc[folded.isin(near), Columns.NAME].tolist()
     hint = f"; did you mean {', '.join(meant)}?" if meant else "; name one as the source spells it"
     raise BadInputError(
-        f"no artist {artist[:80]!r} among the {len(artists):,} of the catalogue{hint}"
+        f"no {item} {artist[:80]!r} among the {len(artists):,} of the catalogue{hint}"
     )
 
 
-def _read_plays(content: bytes, name: str, names: pd.Series) -> tuple[np.ndarray, np.ndarray, int]:
+def _read_plays(
+    content: bytes, name: str, names: pd.Series, keys: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Columns of the catalogue, plays, and how many rows were of no use, from a listener's CSV."""
     expected = "expected CSV with the header artist_id,plays or artist_name,plays"
     try:
@@ -145,7 +208,11 @@ def _read_plays(content: bytes, name: str, names: pd.Series) -> tuple[np.ndarray
     table.columns = table.columns.str.strip()
     place = pd.Series(np.arange(len(names)), index=names.index)
     if Columns.ARTIST in table.columns:
-        ids = pd.to_numeric(table[Columns.ARTIST], errors="coerce")
+        if (keys[Columns.KIND] == "artist").any():
+            ids = ids_of(table[Columns.ARTIST].str.strip(), keys, "artist")
+        else:
+            text = table[Columns.ARTIST].str.strip()
+            ids = text.where(text.str.fullmatch(r"-?[0-9]{1,18}")).astype("Int64")
         column = ids.map(place)
     elif Columns.NAME in table.columns:
         folded = pd.Series(np.arange(len(names)), index=names.str.casefold())

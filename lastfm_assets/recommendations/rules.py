@@ -2,11 +2,12 @@
 
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from lastfm_assets.findings import Finding, Rule, no_violations
 from lastfm_assets.recommendations.lists import LENGTH
-from lastfm_assets.vocabulary import SIMILAR_LIST, TOP_LIST, Columns
+from lastfm_assets.vocabulary import SIMILAR_LIST, SIMILAR_USERS, TOP_LIST, Columns
 
 MIN_EQUAL_ARTISTS: Final = 50
 r"""Artists in all lists, counted as :math:`1 / \sum_a p_a^2` with p_a the share of rows that name
@@ -159,6 +160,34 @@ SIMILAR_ARTISTS_RULES: Final[list[Rule]] = [
     no_relative_twice,
     similar_ranks_and_scores,
 ]
+
+
+def neighbours_are_whole(similar: pd.DataFrame, user_ids: np.ndarray) -> Finding:
+    """Columns are those agreed, without a gap; every neighbour is another user, none is doubled."""
+    known = similar[[Columns.TO_USER, Columns.USER]].isin(user_ids)
+    return no_violations(
+        wrong_columns=int(tuple(similar.columns) != SIMILAR_USERS),
+        missing_values=similar.isna().to_numpy().sum(),
+        unknown_users=(~known).to_numpy().sum(),
+        themselves=(similar[Columns.TO_USER] == similar[Columns.USER]).sum(),
+        doubled=similar.duplicated([Columns.TO_USER, Columns.USER]).sum(),
+        too_long=(similar.groupby(Columns.TO_USER).size() > LENGTH).sum(),
+    )
+
+
+def neighbours_are_ranked(similar: pd.DataFrame, user_ids: np.ndarray) -> Finding:
+    """Ranks run from 1; scores and similarities lie in 0..1 and do not rise; all are explained."""
+    del user_ids
+    counts = {name: int(count) for name, count in _scores(similar, Columns.TO_USER).facts.items()}
+    return no_violations(
+        misplaced=_misplaced(similar, Columns.TO_USER),
+        similarity_outside=(~similar[Columns.SIMILARITY].between(0, 1)).sum(),
+        unexplained=(similar[Columns.BECAUSE].str.len() == 0).sum(),
+        **counts,
+    )
+
+
+SIMILAR_USERS_RULES: Final[list[Rule]] = [neighbours_are_whole, neighbours_are_ranked]
 
 
 def readers_see_what_was_checked(

@@ -1,23 +1,27 @@
 """What online services read: the tables, their columns and views, alike in every database."""
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Final, Protocol, Self
 
+import numpy as np
 import pandas as pd
 
 from lastfm_assets.formats import version_of
+from lastfm_assets.listening.keys import keys_of, no_keys
 from lastfm_assets.recommendations.versions import Version
 from lastfm_assets.vocabulary import SIMILAR_LIST, TOP_LIST, Columns, column_note
 
 SCHEMA: Final = "lastfm"
 """Schema that is ours alone; nothing outside it is touched."""
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Number of what stands below: tables of another one are made anew."""
 PUBLICATION: Final = "publication"
 """The table of one row that says what is served."""
 LISTENERS: Final = "listeners"
+USER_KEY: Final = "user_key"
+ARTIST_KEY: Final = "artist_key"
 POPULAR: Final = 10
 """Artists that somebody without a list is shown."""
 
@@ -29,6 +33,8 @@ _TYPES: Final = {
     Columns.TO_NAME: "text",
     Columns.BECAUSE: "text",
     Columns.MODEL: "text",
+    USER_KEY: "text",
+    ARTIST_KEY: "text",
     "layout": "integer",
     "content": "text",
     "tables": "text",
@@ -37,6 +43,8 @@ _TYPES: Final = {
 }
 """Types that both databases know; all other columns are whole numbers."""
 _NOTES: Final = {
+    USER_KEY: "The source's own id of the user, as text.",
+    ARTIST_KEY: "The source's own id of the artist, as text.",
     LISTENERS: "Users who have played the artist.",
     Columns.PLAYS: "Plays of the artist by all users.",
     "layout": "Number of the layout of these tables.",
@@ -87,7 +95,18 @@ TABLES: Final = (
         SIMILAR_LIST,
         (Columns.TO_ARTIST, Columns.RANK),
     ),
-    Table("artists", "Every artist, and how much it is played.", ARTISTS, (Columns.ARTIST,)),
+    Table(
+        "artists",
+        "Every artist, and how much it is played.",
+        (*ARTISTS, ARTIST_KEY),
+        (Columns.ARTIST,),
+    ),
+    Table(
+        "users",
+        "Every user with a list, and what the source calls them.",
+        (Columns.USER, USER_KEY),
+        (Columns.USER,),
+    ),
     Table(
         PUBLICATION,
         "One row: what is served now.",
@@ -100,8 +119,10 @@ VIEWS: Final = {
     "recommendations": (
         "What a service needs to show a user's list, with the version that it is of.",
         f"""SELECT t.user_id, t.rank, t.artist_id, t.artist_name, t.score, t.because, t.model,
-        p.version, p.published_at
-        FROM {SCHEMA}.top_artists t CROSS JOIN {SCHEMA}.publication p""",  # noqa: S608 (constants)
+        p.version, p.published_at, u.user_key, a.artist_key
+        FROM {SCHEMA}.top_artists t LEFT JOIN {SCHEMA}.users u ON u.user_id = t.user_id
+        LEFT JOIN {SCHEMA}.artists a ON a.artist_id = t.artist_id
+        CROSS JOIN {SCHEMA}.publication p""",  # noqa: S608 (constants)
     ),
     "popular_artists": (
         "The artists with the most listeners, for a user who has no list yet.",
@@ -122,10 +143,18 @@ class ServingTables:
     """`SIMILAR_LIST` columns."""
     artists: pd.DataFrame
     """`ARTISTS` columns, see `artists_with_plays`."""
+    keys: pd.DataFrame = field(default_factory=no_keys)
+    """`kind, id, key`, see `listening.keys`."""
 
     def by_name(self) -> dict[str, pd.DataFrame]:
         """Each table under its name in the database, with its columns in order."""
-        frames = (self.lists, self.similar, self.artists)
+        artists = self.artists.reset_index(drop=True)
+        artists = artists.assign(
+            **{ARTIST_KEY: keys_of(artists[Columns.ARTIST].to_numpy(), self.keys, "artist")}
+        )
+        users = np.unique(self.lists[Columns.USER].to_numpy())
+        keyed = pd.DataFrame({Columns.USER: users, USER_KEY: keys_of(users, self.keys, "user")})
+        frames = (self.lists, self.similar, artists, keyed)
         return {
             table.name: frame[list(table.columns)]
             for table, frame in zip(TABLES, frames, strict=False)
@@ -166,7 +195,7 @@ class Served:
 
     def row(self) -> tuple[object, ...]:
         """The row of the table `publication`."""
-        return (LAYOUT, *(getattr(self, field.name) for field in fields(self)))
+        return (LAYOUT, *(getattr(self, one.name) for one in fields(self)))
 
 
 class ServingDatabase(Protocol):

@@ -1,8 +1,12 @@
-"""The five files of a HetRec-shaped source, wherever they lie."""
+"""What a source hands over: HetRec's five files, or one table of plays with its description."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from lastfm_assets.sources.description import Description
 
 Stem = Literal["artists", "user_artists", "tags", "user_taggedartists", "user_friends"]
 """A file's name without its ending."""
@@ -32,14 +36,24 @@ class RawFile:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaysFile:
+    """One table of plays, on this machine, and how it is to be read."""
+
+    path: Path
+    description: "Description"
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A place with listening files, opened and found complete; contents are read on demand."""
 
     name: str
-    """`sample`, `hetrec2011-lastfm-2k` (recognised by content) or `custom`."""
+    """`sample`, `hetrec2011-lastfm-2k` (recognised by content), a description's, or `custom`."""
     location: str
     """What the user knows it by: a folder, an archive, a URL without credentials."""
     read: Callable[[Stem], RawFile | None]
     """Hands over one file; None for an optional file that the source lacks."""
+    plays: PlaysFile | None = None
+    """The one table of a source that a small file describes."""
     is_fallback: bool = False
     """True where the sample stands in for a source that could not be reached."""

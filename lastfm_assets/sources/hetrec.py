@@ -10,6 +10,7 @@ from lastfm_assets.errors import BadInputError
 from lastfm_assets.sources.files import OPTIONAL, REQUIRED, Dialect, RawFile, Source, Stem
 
 HETREC_NAME: Final = "hetrec2011-lastfm-2k"
+SAMPLE_NAME: Final = "sample"
 HETREC_PLAYS_SHA256: Final = "edbb24b56424eadec8fbe60f05037749360ea4bef7e51821ca96fb4b1c5b38dc"
 """SHA-256 of the published user_artists.dat with LF line ends and no newline after the last."""
 HETREC_PLAYS_BYTES: Final = range(1_203_000, 1_298_000)

@@ -1,29 +1,21 @@
 """From the setting LASTFM_SOURCE to an opened source."""
 
-import hashlib
-import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urldefrag, urlsplit
 
 from lastfm_assets.errors import BadInputError, SourceUnavailableError
 from lastfm_assets.sources.archive import open_archive
-from lastfm_assets.sources.download import (
-    Checksum,
-    OnProgress,
-    Patience,
-    download,
-    fits,
-)
+from lastfm_assets.sources.described import described_at, description_in, open_described
+from lastfm_assets.sources.download import Checksum, OnProgress, Patience, download
+from lastfm_assets.sources.fetched import fetched
 from lastfm_assets.sources.files import Source
 from lastfm_assets.sources.folder import archives_in, data_files, open_folder
-from lastfm_assets.sources.hetrec import one_line
+from lastfm_assets.sources.hetrec import SAMPLE_NAME, one_line
 from lastfm_assets.sources.urls import checked_url, shown_url
 
-SAMPLE_NAME: Final = "sample"
 SAMPLE_LOCATION: Final = "the bundled sample"
-_CHECKSUM: Final = re.compile(r"(?i)(?:(md5)=([0-9a-f]{32})|(sha256)=([0-9a-f]{64}))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +55,10 @@ def open_source(
     """Opens the source that the user chose, or the default one.
 
     Args:
-        setting: `sample`, a URL (`#sha256=` or `#md5=` and hex digits may follow), a folder or an
-            archive; None or blank for `data_folder`/raw, else `default`, else the sample.
+        setting: `sample`, a URL (`#sha256=` or `#md5=` and hex digits may follow), a folder, an
+            archive or a description (.toml, .yaml, .yml) of a table of plays; None or blank for
+            `data_folder`/raw, else `default`, else the sample. In a folder, a description goes
+            before listening files if it names columns: someone put it there on purpose.
         data_folder: where downloads are kept, in its sub-folder raw.
         allow_sample: whether the sample may stand in for a default that cannot be reached.
         on_progress: told how far a download is.
@@ -81,68 +75,50 @@ def open_source(
     setting = (setting or "").strip()
     raw = data_folder / "raw"
     if not setting:
+        described = description_in(raw)
+        if described:
+            return open_described(described, raw / "downloads", on_progress, patience)
         return _open_default(raw, default, on_progress, allow_sample=allow_sample)
     if setting == SAMPLE_NAME:
         return _open_sample()
+    downloads = raw / "downloads"
     if "://" in setting:
-        return _open_url(setting, raw / "downloads", on_progress, patience)
-    return _open_path(setting)
+        return _open_url(setting, downloads, on_progress, patience)
+    return _open_path(setting, lambda file: open_described(file, downloads, on_progress, patience))
 
 
 def _open_sample() -> Source:
     return open_folder(sample_folder(), name=SAMPLE_NAME, location=SAMPLE_LOCATION)
 
 
-def _open_path(setting: str) -> Source:
+def _open_path(setting: str, open_description: Callable[[Path], Source]) -> Source:
     try:
         path = Path(setting).expanduser()
         is_sample = path.resolve() == sample_folder().resolve()
         is_file = path.is_file()
     except (OSError, RuntimeError, ValueError):
         raise BadInputError(
-            f"{one_line(setting)} is not a usable path, expected a folder or an archive; correct "
-            "LASTFM_SOURCE"
+            f"{one_line(setting)} is not a usable path, expected a folder, an archive or a "
+            "description of a table of plays; correct LASTFM_SOURCE"
         ) from None
     if is_sample:
         return _open_sample()
+    described = described_at(path)
+    if described:
+        return open_description(described)
     return open_archive(path) if is_file else open_folder(path)
 
 
 def _open_url(setting: str, downloads: Path, on_progress: OnProgress, patience: Patience) -> Source:
-    checked_url(setting)
-    url, fragment = urldefrag(setting)
-    checksum = _checksum(fragment)
-    target = downloads / _file_name(url)
-    if not (checksum and target.is_file() and fits(target, checksum)):
-        download(
-            url,
-            target,
-            checksum=checksum,
-            accept=lambda path: open_archive(path, location=shown_url(url)),
-            on_progress=on_progress,
-            patience=patience,
-        )
-    return open_archive(target, location=shown_url(url))
-
-
-def _checksum(fragment: str) -> Checksum | None:
-    if not fragment:
-        return None
-    found = _CHECKSUM.fullmatch(fragment)
-    if not found:
-        raise BadInputError(
-            f"the URL ends in #{one_line(fragment)}, expected #sha256= and 64 hex digits, #md5= "
-            "and 32, or nothing; correct LASTFM_SOURCE"
-        )
-    if found[1]:
-        return Checksum("md5", found[2].lower())
-    return Checksum("sha256", found[4].lower())
-
-
-def _file_name(url: str) -> str:
-    """A file's name for a URL: two URLs never share one."""
-    last = re.sub(r"[^A-Za-z0-9._-]", "_", unquote(urlsplit(url).path).rpartition("/")[2])
-    return f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{last[-60:] or 'archive'}"
+    location = shown_url(checked_url(setting).geturl())
+    target = fetched(
+        setting,
+        downloads,
+        accept=lambda path: open_archive(path, location=location),
+        on_progress=on_progress,
+        patience=patience,
+    )
+    return open_archive(target, location=location)
 
 
 def _open_default(

@@ -82,9 +82,8 @@ class World:
 
 def build_world(rng: random.Random) -> World:
     """Draws a world; the same state of `rng` draws the same."""
-    artists = _artists(rng)
-    users = _users(rng)
-    listened = {user.user_id: _listened(user, n, artists, rng) for user, n in users}
+    artists, users = draw_people(rng)
+    listened = {user.user_id: listened_by(user, n, artists, rng) for user, n in users}
     plays = [
         (user_id, artist.artist_id, count)
         for user_id, chosen in listened.items()
@@ -99,6 +98,11 @@ def build_world(rng: random.Random) -> World:
         _taggings(listened, {name: tag_id for tag_id, name in tags}, rng),
         _friends([user for user, _ in users], rng),
     )
+
+
+def draw_people(rng: random.Random) -> tuple[list[Artist], list[tuple[User, int]]]:
+    """Artists, by id; and listeners, each with the number of artists to play."""
+    return _artists(rng), _users(rng)
 
 
 def _ids(count: int, rng: random.Random, first: int = 1) -> list[int]:
@@ -168,7 +172,9 @@ def _users(rng: random.Random) -> list[tuple[User, int]]:
     return users
 
 
-def _listened(user: User, count: int, artists: list[Artist], rng: random.Random) -> list[Artist]:
+def listened_by(
+    user: User, count: int, artists: Sequence[Artist], rng: random.Random
+) -> list[Artist]:
     """A listener's artists, the most loved first."""
     weights = [artist.pull * (STRAY + _love(user, artist)) for artist in artists]
     return _drawn(artists, weights, count, rng)

@@ -9,9 +9,11 @@ from typing import Final
 from urllib.parse import urldefrag
 
 from lastfm_assets.errors import BadInputError
+from lastfm_assets.sources.described import described_at, description_in
+from lastfm_assets.sources.description import Description
 from lastfm_assets.sources.folder import archives_in, data_files
-from lastfm_assets.sources.hetrec import one_line
-from lastfm_assets.sources.resolve import GROUPLENS, SAMPLE_NAME, sample_folder
+from lastfm_assets.sources.hetrec import SAMPLE_NAME, one_line
+from lastfm_assets.sources.resolve import GROUPLENS, sample_folder
 from lastfm_assets.sources.urls import checked_url, opener_for, request_for, shown_url
 
 _SECONDS: Final = 10.0
@@ -43,7 +45,7 @@ def signature_of(setting: str | None, *, data_folder: Path) -> str:
         if setting:
             return _of_path(Path(setting).expanduser())
         raw = data_folder / "raw"
-        held = raw.is_dir() and (data_files(raw) or archives_in(raw))
+        held = raw.is_dir() and (description_in(raw) or data_files(raw) or archives_in(raw))
         return _of_path(raw) if held else f"{GROUPLENS.checksum.digest} to be fetched"
     except (OSError, RuntimeError, ValueError, BadInputError) as problem:
         return f"unknown: {one_line(problem)}"
@@ -55,7 +57,11 @@ def is_known(signature: str) -> bool:
 
 
 def _of_path(path: Path) -> str:
-    """Hash of the names and contents of the listening files, or of the archive."""
+    """Hash of the names and contents of the listening files, or of the archive or description."""
+    is_sample = path.resolve() == sample_folder().resolve()
+    described = None if is_sample else described_at(path)
+    if described:
+        return _of_description(described)
     if path.is_file():
         files = {path.name: path}
     else:
@@ -65,10 +71,26 @@ def _of_path(path: Path) -> str:
         raise BadInputError(f"{one_line(path)} holds no listening files")
     digest = hashlib.sha256()
     for name, file in sorted(files.items()):
-        stat = file.stat()
-        content = _hashed(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-        digest.update(f"{name}\0{content}\0".encode())
+        digest.update(f"{name}\0{_content_of(file)}\0".encode())
     return digest.hexdigest()
+
+
+def _of_description(file: Path) -> str:
+    """Of what a description says, and of its table, wherever that lies."""
+    description = Description.read(file)
+    table = _of_url(description.url) if description.url else ""
+    if not is_known(table):
+        return table
+    if description.path is not None:
+        table = _content_of(description.path)
+    said = "\0".join((description.name, _content_of(file), table))
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _content_of(file: Path) -> str:
+    """Hash of a file's content."""
+    stat = file.stat()
+    return _hashed(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 @functools.lru_cache(maxsize=64)

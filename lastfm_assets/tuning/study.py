@@ -61,7 +61,7 @@ class Known:
     @classmethod
     def of_source(cls, tables: CleanTables, *, seed: int) -> "Known":
         """Leaves out what the pipeline holds out of a whole source under that seed."""
-        dealt = split(tables.interactions, seed=seed)
+        dealt = split(tables.interactions, seed=seed, plays=tables.plays)
         side = SideTables(tables.tag_assignments, tables.friendships)
         return cls(
             pairs_of(dealt, "train", "validation"),

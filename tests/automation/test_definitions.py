@@ -10,17 +10,20 @@ import dagster as dg
 import pytest
 from graph_world import run_in_process
 
-from lastfm_assets.automation.jobs import REFRESH, tune_job
+from lastfm_assets.automation.jobs import REFRESH, STUDIES, studies_job, tune_job
 from lastfm_assets.automation.lineage import COLUMNS
 from lastfm_assets.automation.metadata import OWNERS
 from lastfm_assets.definitions import build_definitions
 from lastfm_assets.definitions import definitions as served_definitions
+from lastfm_assets.insight.studies import STUDY_TABLES
 from lastfm_assets.models.search import search_space
 from lastfm_assets.models.trained import MODELS
 from lastfm_assets.provenance import code_version
 from lastfm_assets.settings import Settings
 
-RAW = {"raw/artists", "raw/friends", "raw/tagged_artists", "raw/tags", "raw/user_artists"}
+RAW_FILES = {"raw/artists", "raw/friends", "raw/tagged_artists", "raw/tags", "raw/user_artists"}
+RAW = {*RAW_FILES, "raw/source", "raw/keys"}
+CLEANED_FROM = {*RAW_FILES, "raw/source"}
 JUDGED_ON = {"listening/weighted_matrix", "listening/split"}
 SIDE = {"listening/training_tags", "listening/friendships"}
 NAMES_OF_MODELS = [
@@ -42,12 +45,12 @@ SOCIABLE = {name for name, model in MODELS.items() if model.needs_side}
 AT_HAND = {"evaluation/champion", "listening/interactions", "listening/artists"}
 UPSTREAM = {
     **{raw: set() for raw in RAW},
-    "listening/artists": RAW,
-    "listening/friendships": RAW,
-    "listening/interactions": RAW,
-    "listening/rejected_rows": RAW,
-    "listening/tag_assignments": RAW,
-    "listening/split": {"listening/interactions"},
+    "listening/artists": CLEANED_FROM,
+    "listening/friendships": CLEANED_FROM,
+    "listening/interactions": CLEANED_FROM,
+    "listening/rejected_rows": CLEANED_FROM,
+    "listening/tag_assignments": CLEANED_FROM,
+    "listening/split": {"listening/interactions", "raw/user_artists"},
     "listening/weighted_matrix": {"listening/split", "listening/artists"},
     "listening/training_tags": {"listening/tag_assignments", "listening/split"},
     **{
@@ -77,6 +80,7 @@ UPSTREAM = {
         *(f"evaluation/{name}" for name in MODELS),
     },
     "evaluation/champion": {
+        "raw/source",
         *SIDE,
         "listening/split",
         *(f"evaluation/{name}" for name in MODELS),
@@ -89,6 +93,8 @@ UPSTREAM = {
     "recommendations/published": {
         "recommendations/top_artists",
         "recommendations/similar_artists",
+        "raw/source",
+        "raw/keys",
         *AT_HAND,
     },
     "recommendations/serving_database": {
@@ -105,6 +111,7 @@ UPSTREAM = {
     "insight/report": {
         *RAW,
         *AT_HAND,
+        *STUDY_TABLES,
         *(f"evaluation/{name}" for name in ("leaderboard", "comparison", "segments")),
         "listening/tag_assignments",
         "listening/rejected_rows",
@@ -121,8 +128,18 @@ TUNING_UPSTREAM = {
     **{f"tuning/{name}": {*TUNED_ON, *SIDE} for name in TUNED},
     "tuning/lightfm_knobs": TUNED_ON,
 }
-"""What the daily refresh leaves out."""
-EVERY_UPSTREAM = UPSTREAM | TUNING_UPSTREAM
+STUDIES_UPSTREAM = {
+    "evaluation/rating_error": {*TUNED_ON, "evaluation/leaderboard"},
+    "evaluation/weighting_effect": TUNED_ON,
+    "evaluation/lightfm_epochs": TUNED_ON,
+    "insight/tag_trends": {"listening/tag_assignments"},
+    "insight/tag_popularity": {"listening/tag_assignments", "listening/interactions"},
+    "insight/audio_features": set(),
+    "insight/audio_correlations": set(),
+    "recommendations/similar_users": {"listening/interactions", "listening/artists"},
+}
+"""With tuning, what the daily refresh leaves out."""
+EVERY_UPSTREAM = UPSTREAM | TUNING_UPSTREAM | STUDIES_UPSTREAM
 RAW_CHECKS = {"lines_are_numbered"}
 EVALUATION_CHECKS = {"metrics_are_shares", "every_user_is_judged"}
 CHECKS = {
@@ -131,11 +148,17 @@ CHECKS = {
     "raw/friends": RAW_CHECKS,
     "raw/tagged_artists": RAW_CHECKS,
     "raw/tags": RAW_CHECKS,
+    "raw/keys": {"one_number_a_key"},
+    "raw/source": {"says_what_it_recommends"},
     "listening/artists": {"artists_are_unique"},
     "listening/friendships": {"friends_are_users"},
     "listening/interactions": {"pairs_are_unique", "played_artists_are_known"},
     "listening/rejected_rows": {"few_rows_refused", "every_refusal_has_a_reason"},
-    "listening/split": {"parts_are_disjoint_and_complete", "shares_are_as_asked"},
+    "listening/split": {
+        "parts_are_disjoint_and_complete",
+        "shares_are_as_asked",
+        "held_out_is_last",
+    },
     "listening/tag_assignments": {"tags_refer_to_artists"},
     "listening/training_tags": {"no_tag_of_a_held_out_pair"},
     "listening/weighted_matrix": {"held_out_pairs_are_not_seen", "weights_are_finite"},
@@ -164,7 +187,10 @@ CHECKS = {
     "recommendations/published": {"readers_see_what_was_checked"},
     "recommendations/serving_database": {"services_see_what_readers_see"},
 }
-GROUPS = {"raw", "listening", "models", "evaluation", "recommendations", "insight", "tuning"}
+GROUPS = {
+    *("raw", "listening", "models", "evaluation", "recommendations", "insight"),
+    *("studies", "tuning"),
+}
 WITH_AN_ICON = {
     "deltalake",
     "duckdb",
@@ -220,7 +246,9 @@ class TestAssets:
     def test_say_what_they_are(self, specs: dict[str, dg.AssetSpec], asset: str) -> None:
         spec = specs[asset]
         assert (spec.description or "").strip().endswith(".")
-        assert spec.group_name == asset.partition("/")[0]
+        assert spec.group_name == (
+            STUDIES if asset in STUDIES_UPSTREAM else asset.partition("/")[0]
+        )
         assert list(spec.owners) == OWNERS
         assert 1 <= len(spec.kinds) <= 3
         assert len(spec.code_version or "") == 12
@@ -283,6 +311,15 @@ class TestTheRefreshJob:
         layer = definitions.resolve_job_def(REFRESH).asset_layer
         assert {key.to_user_string() for key in layer.selected_asset_keys} == set(UPSTREAM)
         assert set(layer.asset_graph.asset_check_keys) == {check.key for check in checks}
+
+
+class TestTheStudiesJob:
+    def test_selects_studies_and_the_report_that_shows_them(
+        self, definitions: dg.Definitions
+    ) -> None:
+        layer = definitions.resolve_job_def(studies_job.name).asset_layer
+        chosen = {key.to_user_string() for key in layer.selected_asset_keys}
+        assert chosen == {*STUDIES_UPSTREAM, "insight/report"}
 
 
 class TestTheTuneJob:

@@ -20,6 +20,10 @@ from lastfm_assets.models.trained import MODELS, TrainedModel
 from lastfm_assets.provenance import Origin
 from lastfm_assets.settings import Settings
 
+RAW = {
+    *("raw/artists", "raw/user_artists", "raw/tags", "raw/tagged_artists", "raw/friends"),
+    *("raw/source", "raw/keys"),
+}
 SPLIT = ("listening", "split")
 ALS = ("models", "als")
 LOOKED_AT = {"recommendations/published", "recommendations/serving_database"}
@@ -58,7 +62,7 @@ class TestWhereNothingChanged:
         assert not plan.stale
         assert plan.why == "nothing changed"
         assert names(plan.selection) == LOOKED_AT
-        assert "raw 5 of 5, listening 8 of 8, models 12 of 12" in plan.skipped
+        assert "raw 7 of 7, listening 8 of 8, models 12 of 12" in plan.skipped
         assert plan.in_words == f"nothing changed; leaves as it is: {plan.skipped}"
 
     def test_the_checks_of_what_readers_get_still_run(self, store: Path) -> None:
@@ -113,7 +117,7 @@ class TestAParameterThatChanged:
         plan = planned(settings_over(store, seed=1))
         assert plan.why.startswith("listening/split: seed changed from 0 to 1")
         assert names(plan.current) == {
-            *(f"raw/{n}" for n in ("artists", "user_artists", "tags", "tagged_artists", "friends")),
+            *RAW,
             "listening/interactions",
             "listening/artists",
             "listening/tag_assignments",
@@ -156,6 +160,22 @@ class TestAnInputThatChanged:
         assert not planned(settings_over(store)).stale
 
 
+class TestAStudy:
+    """Studies are no part of the refresh; the report shows those that are there."""
+
+    STUDY = ("evaluation", "rating_error")
+
+    def test_that_was_made_makes_the_report_again_and_nothing_else(self, store: Path) -> None:
+        Store(str(store)).write(self.STUDY, pd.DataFrame({"model": ["svd"]}), source="sample")
+        plan = planned(settings_over(store))
+        assert names(plan.stale) == {"insight/report"}
+        assert plan.why == "insight/report: evaluation/rating_error changed"
+
+    def test_that_was_never_made_is_not_waited_for(self, store: Path) -> None:
+        assert not Store(str(store)).has(self.STUDY, pd.DataFrame)
+        assert not planned(settings_over(store)).stale
+
+
 class TestAValueThatIsNotThere:
     def test_is_made_again(self, store: Path) -> None:
         (store / "evaluation" / "champion.json").unlink()
@@ -169,9 +189,7 @@ class TestAValueThatIsNotThere:
 
     def test_of_a_step_that_makes_several_is_made_again_with_the_others(self, store: Path) -> None:
         (store / "raw" / "tags.parquet").unlink()
-        assert {one for one in names(planned(settings_over(store)).stale) if "raw/" in one} == {
-            f"raw/{n}" for n in ("artists", "user_artists", "tags", "tagged_artists", "friends")
-        }
+        assert {one for one in names(planned(settings_over(store)).stale) if "raw/" in one} == RAW
 
     def test_makes_an_empty_store_whole(self, tmp_path: Path) -> None:
         plan = planned(settings_over(tmp_path / "nothing"))

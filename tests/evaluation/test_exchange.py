@@ -10,11 +10,13 @@ import pytest
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.evaluation.exchange import (
     as_json,
+    ids_as_in_source,
     read_lists,
     read_pairs,
     same_ids,
-    whole_number_ids,
 )
+from lastfm_assets.listening.described.identifiers import ids_of
+from lastfm_assets.listening.keys import no_keys
 
 PAIRS = b"user_id,artist_id\n2,51\n2,52\n7,51\n"
 LISTS = b"user_id,artist_id,score\n2,51,0.9\n2,52,-1e-3\n7,51,3\n"
@@ -29,10 +31,12 @@ def lists_of(content: bytes) -> pd.DataFrame:
 
 
 class TestSound:
-    def test_pairs_are_read_as_numbers(self) -> None:
+    def test_pairs_are_read_as_text(self) -> None:
         found = pairs_of(PAIRS)
-        assert found.to_dict("list") == {"user_id": [2, 2, 7], "artist_id": [51, 52, 51]}
-        assert {str(kind) for kind in found.dtypes} == {"int64"}
+        assert found.to_dict("list") == {
+            "user_id": ["2", "2", "7"],
+            "artist_id": ["51", "52", "51"],
+        }
 
     def test_lists_are_read_with_their_scores(self) -> None:
         found = lists_of(LISTS)
@@ -67,7 +71,7 @@ class TestSound:
     def test_ids_are_text_where_one_of_the_column_is(self) -> None:
         found = pairs_of(b"user_id,artist_id\n007,51\nann,52\nNA,53\n")
         assert found["user_id"].tolist() == ["007", "ann", "NA"]
-        assert found["artist_id"].tolist() == [51, 52, 53]
+        assert found["artist_id"].tolist() == ["51", "52", "53"]
 
     def test_ids_of_names_with_accents_survive(self) -> None:
         found = pairs_of("user_id,artist_id\nZo\u00eb,Bj\u00f6rk\n".encode())
@@ -82,23 +86,44 @@ class TestIds:
         assert made["user_id"].tolist() == ["2"]
         assert other["user_id"].tolist() == ["2", "ann"]
         assert made["artist_id"].dtype == other["artist_id"].dtype == "int64"
-        assert lists["user_id"].tolist() == [2]
+        assert lists["user_id"].tolist() == ["2"]
 
-    def test_numbers_on_both_sides_stay_numbers(self) -> None:
+    def test_numbers_on_both_sides_become_numbers(self) -> None:
         made, other = same_ids(lists_of(LISTS), pairs_of(PAIRS))
-        pd.testing.assert_frame_equal(made, lists_of(LISTS))
-        pd.testing.assert_frame_equal(other, pairs_of(PAIRS))
+        assert made["user_id"].tolist() == other["user_id"].tolist() == [2, 2, 7]
+        assert {str(made[name].dtype) for name in ("user_id", "artist_id")} == {"int64"}
 
-    def test_whole_numbers_pass(self) -> None:
-        found = pairs_of(b"user_id,artist_id\n-2,51\n")
-        pd.testing.assert_frame_equal(whole_number_ids(found, "held_out.csv"), found)
+    def test_007_is_not_7_where_somebody_has_a_name(self) -> None:
+        lists = lists_of(b"user_id,artist_id,score\n007,51,1\n")
+        made, other = same_ids(lists, pairs_of(b"user_id,artist_id\n007,51\nbob,52\n"))
+        assert made["user_id"].tolist() == ["007"]
+        assert other["user_id"].tolist() == ["007", "bob"]
+
+    def test_whole_numbers_become_numbers(self) -> None:
+        found = ids_as_in_source(pairs_of(b"user_id,artist_id\n-2,51\n"), "x.csv", no_keys())
+        assert found.to_numpy().tolist() == [[-2, 51]]
+        assert {str(kind) for kind in found.dtypes} == {"int64"}
 
     @pytest.mark.parametrize("bad", ["ann", "2.0", "1" * 19, "\u00b2", "-", "--2"])
     def test_anything_else_is_refused_with_the_first_bad_id(self, bad: str) -> None:
         found = pairs_of(f"user_id,artist_id\n2,51\n3,{bad}\n".encode())
         with pytest.raises(BadInputError, match=r"held_out\.csv: artist_id has") as caught:
-            whole_number_ids(found, "held_out.csv")
+            ids_as_in_source(found, "held_out.csv", no_keys())
         assert repr(bad) in str(caught.value)
+
+    def test_pairs_of_a_source_of_text_ids_get_its_numbers(self) -> None:
+        """Also those that the source does not know, and ids that look like numbers."""
+        texts = ["ann", "bob", "7"]
+        keys = pd.DataFrame({"kind": "user", "id": ids_of(texts), "key": texts})
+        pairs = pairs_of(b"user_id,artist_id\nbob,51\nzoe,52\nbob,53\n")
+        found = ids_as_in_source(pairs, "held_out.csv", keys)
+        bob, zoe = ids_of(["bob", "zoe"])
+        assert found["user_id"].tolist() == [bob, zoe, bob]
+        assert found["artist_id"].tolist() == [51, 52, 53]
+        (seven,) = ids_as_in_source(pairs_of(b"user_id,artist_id\n7,1\n"), "x", keys)["user_id"]
+        assert seven == keys["id"].iloc[2]
+        (other,) = ids_as_in_source(pairs_of(b"user_id,artist_id\n007,1\n"), "x", keys)["user_id"]
+        assert other == ids_of(["007"])[0] != seven
 
 
 HEAD = b"user_id,artist_id,score\n"

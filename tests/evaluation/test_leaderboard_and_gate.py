@@ -360,6 +360,10 @@ class TestThresholds:
         assert min_precision_for("custom", None) == MIN_PRECISION_ELSEWHERE
         assert min(MIN_PRECISION.values()) > MIN_PRECISION_ELSEWHERE
 
+    def test_a_description_asks_for_its_own_threshold_but_the_operator_decides(self) -> None:
+        assert min_precision_for("log", None, 0.05) == 0.05
+        assert min_precision_for("log", 0.1, 0.05) == 0.1
+
     @pytest.mark.parametrize("override", [0.0, 0.5])
     def test_the_operator_decides(self, override: float) -> None:
         assert min_precision_for("sample", override) == override

@@ -1,11 +1,13 @@
 """Several random splits of one source, and what is said of models judged on them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from lastfm_assets.errors import BadInputError
 from lastfm_assets.evaluation.judge import judge
 from lastfm_assets.evaluation.metrics import means
 from lastfm_assets.evaluation.repeated import Repeated, evaluate_repeatedly
@@ -67,6 +69,21 @@ def test_every_model_is_judged_on_the_same_users(repeated: Repeated) -> None:
 def test_what_is_better_is_said_in_words(repeated: Repeated) -> None:
     (row,) = repeated.comparison("ndcg@10", seed=0).to_dict("records")
     assert row["verdict"] == "item_knn beats popularity"
+
+
+def test_a_source_too_small_to_hold_anything_out_is_told_so(tables: CleanTables) -> None:
+    """It was a KeyError of the first model's name."""
+    one_pair = replace(tables, interactions=tables.interactions.head(1))
+    told = "nothing is held out in any split; expected more pairs, or a larger --share"
+    with pytest.raises(BadInputError, match=told):
+        evaluate_repeatedly(
+            one_pair,
+            ["popularity"],
+            seeds=[0],
+            held_out_share=0.2,
+            cutoffs=[10],
+            progress_of=lambda *_: no_progress,
+        )
 
 
 def test_models_learn_neither_from_held_out_pairs_nor_from_their_tags(

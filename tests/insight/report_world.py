@@ -14,7 +14,7 @@ import pandas as pd
 
 from lastfm_assets.evaluation.gate import Champion
 from lastfm_assets.insight.history import Refresh, no_history, with_refresh
-from lastfm_assets.insight.report import ReportInputs
+from lastfm_assets.insight.inputs import ReportInputs
 from lastfm_assets.listening.clean import MERGED
 
 HOSTILE = (

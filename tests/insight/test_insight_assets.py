@@ -5,13 +5,15 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 import pytest
-from report_world import Read, world
+from report_world import Read, searched, world
+from study_world import every_study
 
 from lastfm_assets.automation.resources import StoreIOManager
 from lastfm_assets.insight.assets import history_table, report
 from lastfm_assets.insight.history import HISTORY
 from lastfm_assets.insight.report import Report
 from lastfm_assets.io import Store
+from lastfm_assets.listening.about import About as AboutSource
 from lastfm_assets.listening.tables import RAW_TABLES
 from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.recommendations.versions import About
@@ -43,12 +45,18 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def run(store: Store, instance: dg.DagsterInstance, *, raise_on_error: bool = True) -> str:
-    """One run of both assets; returns its id."""
-    made = {*history_table.keys, *report.keys}
-    given = {key for asset in (history_table, report) for key in asset.dependency_keys} - made
+def run(
+    store: Store,
+    instance: dg.DagsterInstance,
+    *,
+    assets: tuple[dg.AssetsDefinition, ...] = (history_table, report),
+    raise_on_error: bool = True,
+) -> str:
+    """One run of both assets, or of one; returns its id."""
+    made = {key for asset in assets for key in asset.keys}
+    given = {key for asset in assets for key in asset.dependency_keys} - made
     result = dg.materialize(
-        [history_table, report, *(dg.AssetSpec(key) for key in sorted(given))],
+        [*assets, *(dg.AssetSpec(key) for key in sorted(given))],
         instance=instance,
         raise_on_error=raise_on_error,
         resources={
@@ -128,3 +136,60 @@ def test_a_champion_with_other_parameters_has_a_page_too(store: Store) -> None:
         run(store, instance)
     assert store.read(HISTORY_KEY, pd.DataFrame)["held_out_ndcg@10"].isna().all()
     assert "als serves 3 users" in Read.page(store.read(REPORT_KEY, Report).html).text
+
+
+class TestTheReport:
+    def test_is_made_from_the_studies_that_are_there(self, store: Store) -> None:
+        made = every_study()
+        for name in ("insight/tag_popularity", "evaluation/rating_error"):
+            store.write(name.split("/"), made[name], source="sample")
+        with dg.DagsterInstance.ephemeral() as instance:
+            run(store, instance)
+        text = Read.page(store.read(REPORT_KEY, Report).html).text
+        assert "svd errs least on ratings" in text
+        assert "is heard by most" in text
+        assert "LightFM is best after" not in text
+        inputs = store.stamp(REPORT_KEY, Report).origin.inputs
+        assert {"insight/tag_popularity", "evaluation/rating_error"} <= set(inputs)
+        assert "evaluation/lightfm_epochs" not in inputs
+
+    def test_leaves_out_studies_of_another_source(self, store: Store) -> None:
+        made = every_study()
+        for name in ("insight/tag_popularity", "insight/audio_features"):
+            store.write(name.split("/"), made[name], source="another")
+        with dg.DagsterInstance.ephemeral() as instance:
+            run(store, instance)
+        text = Read.page(store.read(REPORT_KEY, Report).html).text
+        assert "is heard by most" not in text
+        assert "How music sounded" in text, "it is of no listening data"
+        # it was looked at, so a change of it is worth another look
+        assert "insight/tag_popularity" in store.stamp(REPORT_KEY, Report).origin.inputs
+
+    def test_is_not_stopped_by_a_damaged_study(self, store: Store) -> None:
+        path = store.path(("insight", "tag_trends"), pd.DataFrame)
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"not parquet")
+        with dg.DagsterInstance.ephemeral() as instance:
+            run(store, instance)
+        assert "insight/tag_trends" not in store.stamp(REPORT_KEY, Report).origin.inputs
+
+    def test_speaks_of_what_the_source_recommends_and_by_its_own_ids(self, store: Store) -> None:
+        about = AboutSource("sample", item="track", ids="text").to_table()
+        keys = pd.DataFrame({"kind": "user", "id": [1, 2, 3], "key": ["ann", "bob", "cleo"]})
+        store.write(("raw", "source"), about, source="sample")
+        store.write(("raw", "keys"), keys, source="sample")
+        with dg.DagsterInstance.ephemeral() as instance:
+            run(store, instance)
+        html = store.read(REPORT_KEY, Report).html
+        assert "Look up a user or a track" in Read.page(html).text
+        assert searched(html)["keys"] == ["ann", "bob", "cleo"]
+
+    def test_made_again_by_another_run_is_still_of_its_refresh(self, store: Store) -> None:
+        with dg.DagsterInstance.ephemeral() as instance:
+            refreshed = run(store, instance)
+            before = store.read(REPORT_KEY, Report).html
+            again = run(store, instance, assets=(report,))
+        page = store.read(REPORT_KEY, Report).html
+        assert again != refreshed
+        assert page == before
+        assert f"runs/{refreshed}" in page

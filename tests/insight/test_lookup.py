@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_world import large_world, similar_of, world
 
+from lastfm_assets.insight.inputs import ReportInputs
 from lastfm_assets.insight.lookup import KEPT, Lookup, lookup
-from lastfm_assets.insight.report import ReportInputs
 
 
 def packed(inputs: ReportInputs, budget: int = 10**7) -> Lookup | None:
@@ -178,3 +178,50 @@ def test_the_same_tables_in_another_order_of_rows_give_the_same_bytes() -> None:
         similar_artists=inputs.similar_artists[::-1],
     )
     assert packed(turned) == packed(inputs)
+
+
+class TestKeys:
+    def test_are_told_of_users_in_the_order_of_their_numbers(self) -> None:
+        keys = pd.DataFrame(
+            {
+                "kind": ["artist", "user", "user"],
+                "id": [10, 2, 1],
+                "key": ["not a user", "3f2a", "</script>"],
+            }
+        )
+        found = lookup_with(keys)
+        assert found.keyed
+        data = json.loads(gzip.decompress(found.content))
+        assert data["keys"] == ["</script>", "3f2a", "3"]  # user 3 has none: its number stays
+
+    def test_are_left_out_where_ids_are_numbers(self) -> None:
+        none = pd.DataFrame({"kind": ["artist"], "id": [10], "key": ["a"]})
+        for keys in (None, none, none.head(0)):
+            found = lookup_with(keys)
+            assert not found.keyed
+            assert "keys" not in json.loads(gzip.decompress(found.content))
+
+    def test_of_53_bits_come_back_exactly(self) -> None:
+        inputs = world()
+        large = {1: 2**53 - 3, 2: 2**53 - 2, 3: 2**53 - 1}
+        inputs = replace(
+            inputs,
+            interactions=inputs.interactions.replace({"user_id": large}),
+            lists=inputs.lists.replace({"user_id": large}),
+        )
+        assert ids(unpacked(inputs), "users") == list(large.values())
+
+
+def lookup_with(keys: pd.DataFrame | None) -> Lookup:
+    inputs = world()
+    found = lookup(
+        interactions=inputs.interactions,
+        artists=inputs.artists,
+        tag_assignments=inputs.tag_assignments,
+        lists=inputs.lists,
+        similar=inputs.similar_artists,
+        budget=10**7,
+        keys=keys,
+    )
+    assert found is not None
+    return found

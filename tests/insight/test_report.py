@@ -23,7 +23,8 @@ from report_world import (
     world,
 )
 
-from lastfm_assets.insight.report import banner, build_report, verdict
+from lastfm_assets.insight.opening import banner, verdict
+from lastfm_assets.insight.report import build_report
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from published_worlds import ODD_NAMES, lists_of
 from pydantic import SecretStr
-from serving_worlds import artists_of, served_of, tables_of
+from serving_worlds import artists_of, keyed, served_of, tables_of
 from upath import UPath
 
 from lastfm_assets.errors import BadInputError, DatabaseUnavailableError
@@ -104,7 +104,7 @@ class TestAPublication:
                 pd.testing.assert_frame_equal(
                     stored(url, name, frame), ordered(frame), check_exact=True
                 )
-            elif name == "artists":
+            elif name in ("artists", "users"):
                 found = stored(url, name, frame)
                 pd.testing.assert_frame_equal(found, frame, check_exact=True)
             else:
@@ -129,7 +129,12 @@ class TestAPublication:
 
     def test_may_have_fewer_rows(self, database: PostgreSQL, url: str) -> None:
         database.publish(tables_of(1), served_of(1))
-        empty = ServingTables(*(frame.iloc[:0] for frame in tables_of(2).by_name().values()))
+        whole_tables = tables_of(2)
+        empty = ServingTables(
+            whole_tables.lists.iloc[:0],
+            whole_tables.similar.iloc[:0],
+            whole_tables.artists.iloc[:0],
+        )
         database.publish(empty, served_of(2, empty))
         assert rows_of(url, "SELECT count(*) FROM lastfm.recommendations") == [(0,)]
 
@@ -142,6 +147,17 @@ class TestAPublication:
         database.publish(tables, served_of(1, tables))
         found = rows_of(url, "SELECT artist_name FROM lastfm.artists ORDER BY artist_id")
         assert [row[0] for row in found] == [name.replace("\0", "\ufffd") for name in names]
+
+    def test_is_found_by_the_source_s_own_ids(self, database: PostgreSQL, url: str) -> None:
+        tables = keyed(tables_of(1))
+        database.publish(tables, served_of(1, tables))
+        found = rows_of(
+            url, "SELECT DISTINCT user_id FROM lastfm.recommendations WHERE user_key = 'user é 3'"
+        )
+        assert found == [(3,)]
+        assert rows_of(url, "SELECT artist_key FROM lastfm.artists WHERE artist_id = 7") == [
+            ("artist é 7",)
+        ]
 
     def test_touches_nothing_outside_its_schema(self, database: PostgreSQL, url: str) -> None:
         run(url, "CREATE TABLE top_artists (mine int); INSERT INTO top_artists VALUES (7)")
@@ -180,6 +196,8 @@ class TestAPublication:
             "model": "text",
             "version": "bigint",
             "published_at": "timestamp with time zone",
+            "user_key": "text",
+            "artist_key": "text",
         }
         keys = rows_of(
             url,

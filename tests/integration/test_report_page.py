@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lastfm_assets.insight.report import ReportInputs, build_report
+from lastfm_assets.insight.inputs import ReportInputs
+from lastfm_assets.insight.report import build_report
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import expect, sync_playwright
@@ -73,15 +74,25 @@ def opened(browser: "Browser", tmp_path: Path) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def worlds() -> Any:
     """The worlds of the report's own tests."""
+    return beside("report_world")
+
+
+@pytest.fixture(scope="module")
+def studies() -> Any:
+    """The studies of the report's own tests."""
+    return beside("study_world")
+
+
+def beside(name: str) -> Any:
     import importlib.util  # noqa: PLC0415
     import sys  # noqa: PLC0415
 
-    place = Path(__file__).parents[1] / "insight" / "report_world.py"
-    spec = importlib.util.spec_from_file_location("report_world", place)
+    place = Path(__file__).parents[1] / "insight" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, place)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault("report_world", module)
+    sys.modules.setdefault(name, module)
     spec.loader.exec_module(module)
     return module
 
@@ -327,6 +338,119 @@ class TestALargeWorld:
         assert listed.locator(".value").all_text_contents() == [f"{x:.3f}" for x in mine["score"]]
         assert played.locator(".value").first.text_content() == f"{best['plays']:,}"
         assert played.locator("li").count() == len(plays)
+
+
+class TestTextIds:
+    KEYS = ("3f2a91", "3f2b77", "<b>bob</b> & %41")
+
+    @pytest.fixture
+    def keyed(self, worlds: Any) -> ReportInputs:
+        import pandas as pd  # noqa: PLC0415
+
+        large = {1: 2**53 - 3, 2: 2**53 - 2, 3: 2**53 - 1}
+        inputs = worlds.world(item="track")
+        return replace(
+            inputs,
+            interactions=inputs.interactions.replace({"user_id": large}),
+            lists=inputs.lists.replace({"user_id": large}),
+            keys=pd.DataFrame({"kind": "user", "id": list(large.values()), "key": self.KEYS}),
+        )
+
+    def test_lead_to_users_by_their_beginning(self, opened: Any, keyed: ReportInputs) -> None:
+        page = opened(keyed).page
+        tab_to(page, "#query")
+        page.keyboard.type("user 3f2")
+        expect(page.get_by_role("option")).to_have_text(
+            ["User 3f2a913 tracks", "User 3f2b772 tracks"]
+        )
+        page.keyboard.type("b")
+        expect(page.get_by_role("option")).to_have_count(1)
+        page.keyboard.press("Enter")
+        expect(page.locator("#found h3")).to_have_text("User 3f2b77")
+        assert page.url.endswith("#user=3f2b77")
+        expect(page.locator("#found .note").first).to_have_text("Plays 2 tracks.")
+
+    def test_are_shown_as_text_whatever_they_are(self, opened: Any, keyed: ReportInputs) -> None:
+        page = opened(keyed, "#artist=10").page
+        expect(page.locator("#found")).to_contain_text("Similar tracks, with similarity")
+        page.get_by_role("link", name=f"user {self.KEYS[2]}").click()
+        expect(page.locator("#found h3")).to_have_text(f"User {self.KEYS[2]}")
+        page = opened(keyed, page.url[page.url.index("#") :]).page
+        expect(page.locator("#found h3")).to_have_text(f"User {self.KEYS[2]}")
+        assert page.locator("#found b").count() == 0
+
+    def test_that_nobody_has_are_said_not_to_be(self, opened: Any, keyed: ReportInputs) -> None:
+        page = opened(keyed, "#user=nobody%20at%20all").page
+        expect(page.locator("#found h3")).to_have_text("There is no user nobody at all")
+        page = opened(keyed, "#artist=99").page
+        expect(page.locator("#found h3")).to_have_text("There is no track 99")
+        page.locator("#query").fill("zz")
+        expect(page.get_by_role("status")).to_have_text("Nobody of that id or name.")
+
+
+class TestNumbersOfSixteenDigits:
+    def test_are_exact(self, opened: Any, worlds: Any) -> None:
+        large = {1: 2**53 - 3, 2: 2**53 - 2, 3: 2**53 - 1}
+        inputs = worlds.world()
+        inputs = replace(
+            inputs,
+            interactions=inputs.interactions.replace({"user_id": large}),
+            lists=inputs.lists.replace({"user_id": large}),
+        )
+        page = opened(inputs, f"#user={2**53 - 2}").page
+        expect(page.locator("#found h3")).to_have_text(f"User {2**53 - 2}")
+        expect(page.locator("#found .note").first).to_have_text("Plays 2 artists.")
+
+
+class TestStudies:
+    def test_never_scroll_a_phone_sideways_and_can_be_read(
+        self, opened: Any, worlds: Any, studies: Any
+    ) -> None:
+        long = "Donaudampfschifffahrtsgesellschaft" * 4
+        made = studies.large_studies() | {
+            "insight/tag_popularity": studies.tag_popularity(first=long),
+            "insight/tag_trends": studies.tag_trends(up=long),
+        }
+        inputs = worlds.world(studies=made)
+        page = opened(inputs, viewport={"width": 360, "height": 740}).page
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        heights = page.evaluate(
+            "[...document.querySelectorAll('.drawing text')]"
+            ".map((one) => parseFloat(getComputedStyle(one).fontSize) "
+            "* one.ownerSVGElement.getScreenCTM().a)"
+        )
+        assert len(heights) > 200
+        assert min(heights) > 9
+
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_stand_out_in_either_theme(
+        self, opened: Any, worlds: Any, studies: Any, scheme: str
+    ) -> None:
+        inputs = worlds.world(studies=studies.every_study())
+        page = opened(inputs, color_scheme=scheme).page
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert page.evaluate(CONTRASTS) == []
+
+    def test_with_a_warning_show_it_before_the_picture(
+        self, opened: Any, worlds: Any, studies: Any
+    ) -> None:
+        page = opened(worlds.world(studies=studies.every_study())).page
+        figure = page.locator("#sound figure", has_text="Loudness goes with popularity")
+        warning = figure.get_by_role("note")
+        expect(warning).to_contain_text("No cause.")
+        above, below = (one.bounding_box() for one in (warning, figure.get_by_role("img")))
+        assert above["y"] + above["height"] <= below["y"]
+
+    def test_write_hostile_tags_as_text(self, opened: Any, worlds: Any, studies: Any) -> None:
+        for name in worlds.HOSTILE[:4]:
+            made = {
+                "insight/tag_trends": studies.tag_trends(up=name),
+                "insight/tag_popularity": studies.tag_popularity(first=name),
+            }
+            page = opened(worlds.world(studies=made)).page
+            expect(page.locator("#tags h4 bdi").first).to_have_text(name)
+            assert page.locator("img, base, iframe, object").count() == 0
 
 
 class TestASmallWorld:

@@ -1,6 +1,6 @@
 """What cannot be true is refused with its reason, and nothing is lost on the way."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from raw_worlds import below, raw_tables
 
 from lastfm_assets.errors import BadInputError
+from lastfm_assets.listening.about import About
 from lastfm_assets.listening.clean import (
     LONGEST_TEXT,
     MERGED,
@@ -126,7 +127,9 @@ def test_each_fault_is_refused_with_file_line_text_and_reason(
     }[asset]
     tables = cleaned(**{asset: [*sound, line]})
     assert refusals(tables) == [(file, 2 + len(sound), line, reason)]
-    others = [field.name for field in fields(tables) if field.name != "rejected_rows"]
+    others = [
+        field.name for field in fields(tables) if field.name not in ("rejected_rows", "plays")
+    ]
     if reason != MERGED:
         for name in others:
             pd.testing.assert_frame_equal(getattr(tables, name), getattr(cleaned(), name))
@@ -338,3 +341,31 @@ class TestHetRec:
         assert len(tables.tag_assignments) + tags.sum() == 186_479
         assert set(tables.rejected_rows["file"]) == {"user_taggedartists"}
         assert set(tables.rejected_rows["reason"]) == {"unknown artist", "impossible date"}
+
+
+class TestOneRowAPlay:
+    def plays(self, *rows: tuple[int, int, str]) -> CleanTables:
+        """Plays (user, artist, moment) of the two artists, cleaned as a log."""
+        raw = raw_tables(artists=ARTIST_LINES, user_artists=[f"{u}\t{a}\t1" for u, a, _ in rows])
+        moments = pd.to_datetime(pd.Series([moment for *_, moment in rows]))
+        raw = replace(raw, user_artists=raw.user_artists.assign(played_at=moments))
+        return clean(raw, About("log", one_row_a_play=True, timed=True))
+
+    def test_plays_are_counted_and_none_is_called_a_duplicate(self) -> None:
+        tables = self.plays(
+            (1, 51, "2009-03-02"),
+            (1, 52, "2009-03-01"),
+            (1, 51, "2009-02-01"),
+            (1, 51, "2010-01-01"),
+        )
+        assert refusals(tables) == []
+        assert tables.interactions.iloc[:, :3].to_numpy().tolist() == [[1, 51, 3], [1, 52, 1]]
+
+    def test_first_and_last_play_are_kept(self) -> None:
+        tables = self.plays((1, 51, "2009-03-02"), (1, 51, "2009-02-01"), (1, 51, "2010-01-01"))
+        (row,) = tables.interactions.to_dict("records")
+        assert row["first_played"] == pd.Timestamp(2009, 2, 1)
+        assert row["last_played"] == pd.Timestamp(2010, 1, 1)
+        assert list(tables.interactions) == [
+            *("user_id", "artist_id", "plays", "first_played", "last_played")
+        ]

@@ -9,12 +9,15 @@ import pytest
 
 from lastfm_assets.findings import Finding, Rule
 from lastfm_assets.listening import rules
+from lastfm_assets.listening.about import About
 from lastfm_assets.listening.clean import LONGEST_TEXT, MERGED, MOST_PLAYS
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.split import pairs_of, split
 
 REGISTRY = [
     *rules.REQUIRED_RAW_RULES,
+    *rules.SOURCE_RULES,
+    *rules.KEY_RULES,
     *rules.INTERACTIONS_RULES,
     *rules.ARTISTS_RULES,
     *rules.TAG_RULES,
@@ -59,6 +62,10 @@ def sound() -> Tables:
                 "reason": ["unknown artist", MERGED, "name is empty"],
             }
         ),
+        "about": About("log", rows=len(interactions)).to_table(),
+        "keys": pd.DataFrame(
+            {"kind": ["user", "user", "artist"], "id": [1, 2, 1], "key": ["a", "b", "a"]}
+        ),
         "split_pairs": split_pairs,
         "training_tags": seen[["user_id", "artist_id"]].assign(tag_id=7),
         "matrix": ListeningMatrix.from_pairs(seen, artists["artist_id"].to_numpy()),
@@ -71,6 +78,7 @@ def applied(rule: Rule, world: Tables) -> Finding:
         return rule(
             world["rejected"],
             interactions=world["interactions"],
+            about=world["about"],
             artists=world["artists"],
             tag_assignments=world["assignments"],
             friendships=world["friendships"],
@@ -78,6 +86,8 @@ def applied(rule: Rule, world: Tables) -> Finding:
     needed = {
         rules.lines_are_numbered: ("raw",),
         rules.has_rows: ("raw",),
+        rules.says_what_it_recommends: ("about",),
+        rules.one_number_a_key: ("keys",),
         rules.pairs_are_unique: ("interactions", "artists"),
         rules.played_artists_are_known: ("interactions", "artists"),
         rules.artists_are_unique: ("artists",),
@@ -85,6 +95,7 @@ def applied(rule: Rule, world: Tables) -> Finding:
         rules.friends_are_users: ("friendships", "interactions"),
         rules.parts_are_disjoint_and_complete: ("split_pairs", "interactions"),
         rules.shares_are_as_asked: ("split_pairs", "interactions"),
+        rules.held_out_is_last: ("split_pairs", "interactions"),
         rules.held_out_pairs_are_not_seen: ("matrix", "split_pairs"),
         rules.weights_are_finite: ("matrix", "split_pairs"),
         rules.no_tag_of_a_held_out_pair: ("training_tags", "split_pairs"),
@@ -122,6 +133,17 @@ def everything_in(part: str) -> Callable[[Tables], Tables]:
         table = world["split_pairs"].copy()
         table.loc[table["user_id"] == 1, "part"] = part
         return {**world, "split_pairs": table}
+
+    return plant
+
+
+def timed_so_that(first: str, then: str) -> Callable[[Tables], Tables]:
+    """Times by which all pairs of one part were first played before those of another."""
+
+    def plant(world: Tables) -> Tables:
+        table = world["split_pairs"]
+        years = table["part"].astype("str").map({first: "2009", then: "2010"}).fillna("2011")
+        return {**world, "split_pairs": table.assign(first_played=pd.to_datetime(years))}
 
     return plant
 
@@ -250,6 +272,18 @@ VIOLATIONS = [
     (rules.shares_are_as_asked, everything_in("held_out"), "held_out"),
     (rules.shares_are_as_asked, everything_in("train"), "held_out"),
     (rules.shares_are_as_asked, everything_in("validation"), "validation"),
+    (rules.says_what_it_recommends, row_twice("about"), "other_rows"),
+    (rules.says_what_it_recommends, without_rows("about", 1), "other_rows"),
+    (rules.says_what_it_recommends, with_value("about", "item", 0, ""), "nameless"),
+    (rules.one_number_a_key, with_value("keys", "id", 1, 1), "doubled_numbers"),
+    (rules.one_number_a_key, with_value("keys", "key", 1, "a"), "doubled_keys"),
+    (rules.one_number_a_key, with_value("keys", "key", 1, ""), "empty_keys"),
+    (rules.held_out_is_last, timed_so_that("held_out", "validation"), "users_with_later_train"),
+    (
+        rules.held_out_is_last,
+        timed_so_that("train", "held_out"),
+        "users_with_later_validation",
+    ),
     (rules.held_out_pairs_are_not_seen, leaked, "leaked"),
     (rules.held_out_pairs_are_not_seen, matrix_of_train_only, "missing"),
     (rules.weights_are_finite, first_weight(np.nan), "unusable"),
@@ -265,6 +299,14 @@ def test_a_sound_world_passes(rule: Rule) -> None:
     finding = applied(rule, sound())
     assert finding.passed, finding.facts
     assert finding.facts
+
+
+def test_pairs_may_be_of_many_rows() -> None:
+    """Four refused rows of thousands that were read are few, though of few pairs they are many."""
+    world = many_refused("user_artists")(sound())
+    assert not applied(rules.few_rows_refused, world).passed
+    log = {**world, "about": About("log", rows=1000).to_table()}
+    assert applied(rules.few_rows_refused, log).passed
 
 
 @pytest.mark.parametrize(

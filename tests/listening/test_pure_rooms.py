@@ -7,7 +7,10 @@ from importlib import import_module
 
 import pytest
 
-ROOMS = ("listening", "models", "evaluation", "recommendations", "sources", "tuning")
+ROOMS = (
+    *("sources", "listening", "models", "evaluation", "recommendations", "tuning"),
+    *("studies", "music", "insight", "sql"),
+)
 KNOW_DAGSTER = ("assets", "checks")
 
 PROBE = """

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lastfm_assets.listening.rules import held_out_is_last, parts_are_disjoint_and_complete
 from lastfm_assets.listening.split import pair_hash, pairs_of, split
 
 MASK = 2**64 - 1
@@ -174,3 +175,40 @@ def test_held_out_artists_are_a_random_sample_of_what_a_user_plays() -> None:
     mean = dealt.loc[dealt["part"] == "held_out", "plays"].mean()
     usual = np.arange(1, 51)
     assert abs(mean - usual.mean()) < 4 * usual.std() / np.sqrt(10 * 400)
+
+
+class TestByTime:
+    def test_what_a_user_found_last_is_held_out_and_what_came_before_is_validation(self) -> None:
+        table = pairs(10)
+        days = pd.to_timedelta([5, 3, 9, 1, 0, 2, 8, 4, 7, 6], unit="D")
+        dealt = split(table.assign(first_played=pd.Timestamp(2009, 1, 1) + days), seed=3)
+        by_day = dealt.sort_values("first_played")["part"].astype("str").tolist()
+        assert by_day == ["train"] * 7 + ["validation"] + ["held_out"] * 2
+
+    def test_one_moment_is_decided_as_without_times(self) -> None:
+        table = pairs(10, 7)
+        same = table.assign(first_played=pd.Timestamp(2009, 1, 1))
+        assert as_dict(split(same, seed=3)) == as_dict(split(table, seed=3))
+
+    def test_passes_its_own_check_for_every_user(self) -> None:
+        table = pairs(10, 1, 2, 30)
+        moments = pd.Timestamp(2009, 1, 1) + pd.to_timedelta(np.arange(len(table)) * 7919 % 97, "h")
+        dealt = split(table.assign(first_played=moments), seed=0)
+        assert held_out_is_last(dealt, table).passed
+
+    def test_what_is_learnt_from_counts_no_play_after_what_is_put_aside(self) -> None:
+        """One user, ten artists found a day apart, each played again on day 100 and on day 6."""
+        days = pd.Timestamp(2009, 1, 1) + pd.to_timedelta(np.arange(10), unit="D")
+        table = pairs(10).assign(first_played=days)
+        again = pd.Timestamp(2009, 1, 7)
+        rows = [(1, artist, 1, day) for artist, day in zip(range(1, 11), days, strict=True)]
+        rows += [(1, artist, 10, again) for artist in range(1, 11) if days[artist - 1] < again]
+        rows += [(1, artist, 100, pd.Timestamp(2009, 4, 11)) for artist in range(1, 11)]
+        plays = pd.DataFrame(rows, columns=["user_id", "artist_id", "plays", "played_at"])
+        dealt = split(table, seed=0, plays=plays).set_index("artist_id")
+        # artists 1 to 7 train, 8 validation (day 8 on), 9 and 10 held out
+        assert dealt.loc[[1, 2, 6], "plays"].tolist() == [11, 11, 11]
+        assert dealt.loc[[7, 8], "plays"].tolist() == [1, 1]
+        assert dealt.loc[[9, 10], "plays"].tolist() == [101, 101]
+        whole = table.assign(plays=plays.groupby("artist_id")["plays"].sum().to_numpy())
+        assert parts_are_disjoint_and_complete(dealt.reset_index()[[*whole, "part"]], whole).passed

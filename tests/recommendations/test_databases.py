@@ -18,7 +18,7 @@ import pytest
 from child_process import line_from, running
 from published_worlds import ODD_NAMES, about, lists_of
 from pydantic import SecretStr
-from serving_worlds import artists_of, served_of, similar_of, tables_of
+from serving_worlds import artists_of, keyed, served_of, similar_of, tables_of
 from upath import UPath
 
 from lastfm_assets.errors import BadInputError, StoreError
@@ -214,6 +214,21 @@ class TestTheDuckDBFile:
         assert said["similar_artists", "similarity"] == column_note("similarity")
         assert said["artists", "listeners"] == "Users who have played the artist."
         assert len(said) == sum(len(table.columns) for table in TABLES)
+
+    def test_is_found_by_the_source_s_own_ids(self, database: DuckDBFile) -> None:
+        tables = keyed(tables_of(1))
+        database.publish(tables, served_of(1, tables))
+        query = "SELECT DISTINCT user_id FROM lastfm.recommendations WHERE user_key = 'user é 3'"
+        with reading(database) as connection:
+            assert connection.sql(query).fetchall() == [(3,)]
+
+    def test_calls_users_by_their_number_where_that_is_the_source_s_own(
+        self, database: DuckDBFile
+    ) -> None:
+        database.publish(tables_of(1), served_of(1))
+        query = "SELECT DISTINCT user_id, user_key FROM lastfm.users WHERE user_key = '3'"
+        with reading(database) as connection:
+            assert connection.sql(query).fetchall() == [(3, "3")]
 
     def test_keeps_odd_names(self, database: DuckDBFile) -> None:
         names = [*ODD_NAMES, "a\0b", "x" * 100_000]

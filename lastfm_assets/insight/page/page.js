@@ -6,6 +6,7 @@
   const said = document.getElementById("said");
   const found = document.getElementById("found");
   const MOST = 8;
+  const FEW = 3;
   const PEOPLE = 24;
   const TAGS = 10;
   let world = null;
@@ -22,7 +23,7 @@
   };
   const bdi = (text) => el("bdi", null, text);
   const count = (value) => value.toLocaleString("en");
-  const counted = (value, one) => `${count(value)} ${one}${value === 1 ? "" : "s"}`;
+  const counted = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
   const thousandths = (value) => (value / 1000).toFixed(3);
   const folded = (text) =>
     text.normalize("NFKD").replace(/[\p{M}\u200b-\u200f\u202a-\u202e\u2060-\u2069]/gu, "").toLowerCase();
@@ -79,8 +80,13 @@
       tagged: starts(data.tagged),
       relatives: starts(data.relatives),
       whole: data.playing.every((kept, user) => kept === data.playingInAll[user]),
-      userPlace: new Map(users.map((id, user) => [id, user])),
-      artistPlace: new Map(artists.map((id, artist) => [id, artist])),
+      one: data.noun[0],
+      many: data.noun[1],
+      // Where a source's own ids are text, users are called by them; numbers are exact to 2 ** 53.
+      called: data.keys || users.map(String),
+      foldedKeys: (data.keys || []).map(folded),
+      userPlace: new Map(data.keys ? data.keys.map((key, user) => [key, user]) : users.map((id, user) => [String(id), user])),
+      artistPlace: new Map(artists.map((id, artist) => [String(id), artist])),
       folded: data.names.map(folded),
     };
   };
@@ -103,15 +109,33 @@
     return /[\p{L}\p{N}]/u.test(name[at - 1]) ? 3 : 2;
   };
 
+  const plain = (digits) => digits.replace(/^0+(?=\d)/, "");
+
+  const usersOf = (words) => {
+    if (!world.data.keys) {
+      const asUser = /^(?:user\s*)?#?(\d+)$/.exec(words);
+      const user = asUser && world.userPlace.get(plain(asUser[1]));
+      return user === null || user === undefined ? [] : [user];
+    }
+    const key = words.replace(/^user /, "");
+    const whole = [];
+    const begun = [];
+    world.foldedKeys.forEach((one, user) => {
+      if (one === key) whole.push(user);
+      else if (one.startsWith(key)) begun.push(user);
+    });
+    return [...whole, ...begun];
+  };
+
   const suggestions = (text) => {
     const words = folded(text).trim().replace(/\s+/g, " ");
     const result = [];
-    const asUser = /^(?:user\s*)?#?(\d+)$/.exec(words);
-    if (asUser && world.userPlace.has(Number(asUser[1]))) {
-      const user = world.userPlace.get(Number(asUser[1]));
-      result.push({ kind: "user", id: world.users[user], note: counted(world.data.playingInAll[user], "artist") });
-    }
     if (!words) return { shown: [], more: 0 };
+    const users = usersOf(words);
+    const most = words.startsWith("user ") ? MOST : FEW;
+    for (const user of users.slice(0, most)) {
+      result.push({ kind: "user", place: user, note: counted(world.data.playingInAll[user], world.one, world.many) });
+    }
     const hits = [];
     world.folded.forEach((name, artist) => {
       const how = rank(name, words);
@@ -119,9 +143,10 @@
     });
     hits.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
     for (const [, , artist] of hits) {
-      result.push({ kind: "artist", id: world.artists[artist], artist, note: counted(world.data.listeners[artist], "listener") });
+      result.push({ kind: "artist", place: artist, note: counted(world.data.listeners[artist], "listener") });
     }
-    return { shown: result.slice(0, MOST), more: Math.max(0, result.length - MOST) };
+    const shown = result.slice(0, MOST);
+    return { shown, more: users.length + hits.length - shown.length };
   };
 
   const close = () => {
@@ -142,7 +167,7 @@
   };
 
   const choose = (option) => {
-    const hash = `#${option.kind}=${option.id}`;
+    const hash = addressOf(option.kind, option.place);
     close();
     if (location.hash === hash) show();
     else location.hash = hash;
@@ -153,8 +178,10 @@
     const { shown, more } = suggestions(query.value);
     options = shown;
     list.replaceChildren(...shown.map((option, place) => {
-      const name = option.kind === "user" ? `User ${option.id}` : world.data.names[option.artist];
-      const line = el("li", { role: "option", id: `option-${place}`, "aria-selected": "false" }, bdi(name), el("small", null, option.note));
+      const name = option.kind === "user"
+        ? el("span", null, "User ", bdi(world.called[option.place]))
+        : bdi(world.data.names[option.place]);
+      const line = el("li", { role: "option", id: `option-${place}`, "aria-selected": "false" }, name, el("small", null, option.note));
       line.addEventListener("mousedown", (event) => { event.preventDefault(); choose(option); });
       return line;
     }));
@@ -162,13 +189,14 @@
     query.setAttribute("aria-expanded", String(shown.length > 0));
     activate(-1);
     if (!query.value.trim()) said.textContent = "";
-    else if (!shown.length) said.textContent = "Nobody of that number or name.";
+    else if (!shown.length) said.textContent = `Nobody of that ${world.data.keys ? "id" : "number"} or name.`;
     else said.textContent = `${counted(shown.length, "suggestion")}${more ? `, and ${count(more)} more: go on typing` : ""}`;
   };
 
-  const link = (kind, id, text) => el("a", { href: `#${kind}=${id}` }, bdi(text));
-  const artistLink = (artist) => link("artist", world.artists[artist], world.data.names[artist]);
-  const userLink = (user) => link("user", world.users[user], `user ${world.users[user]}`);
+  const addressOf = (kind, place) =>
+    `#${kind}=${kind === "user" ? encodeURIComponent(world.called[place]) : world.artists[place]}`;
+  const artistLink = (artist) => el("a", { href: addressOf("artist", artist) }, bdi(world.data.names[artist]));
+  const userLink = (user) => el("a", { href: addressOf("user", user) }, "user ", bdi(world.called[user]));
   const bar = (share) => {
     const made = el("span", { class: "bar", "aria-hidden": "true" });
     made.style.width = `${Math.max(0.5, 100 * share)}%`;
@@ -227,11 +255,11 @@
     }
     const taste = tagsOf(user);
     return el("article", null,
-      el("h3", { tabindex: "-1" }, `User ${world.users[user]}`),
-      el("p", { class: "note" }, `Plays ${counted(data.playingInAll[user], "artist")}.`),
-      taste.length ? block(`Tags of what they play, with the number of artists`, tags(taste)) : null,
+      el("h3", { tabindex: "-1" }, "User ", bdi(world.called[user])),
+      el("p", { class: "note" }, `Plays ${counted(data.playingInAll[user], world.one, world.many)}.`),
+      taste.length ? block(`Tags of what they play, with the number of ${world.many}`, tags(taste)) : null,
       el("div", { class: "two" },
-        block("Recommended, with score", listed.length ? el("ol", { class: "rows" }, ...listed) : none("Nothing: they play every artist there is.")),
+        block("Recommended, with score", listed.length ? el("ol", { class: "rows" }, ...listed) : none(`Nothing: they play every ${world.one} there is.`)),
         block("Plays most, with plays", plays)));
   };
 
@@ -251,24 +279,35 @@
       el("p", { class: "note" }, `${counted(data.listeners[artist], "listener")}, ${counted(data.plays[artist], "play")}; recommended to ${counted(toWhom.length, "user")}.`),
       words.length ? block("Called", tags(words)) : null,
       el("div", { class: "two" },
-        block("Similar artists, with similarity", similar.length ? el("ol", { class: "rows" }, ...similar) : none("None: nobody plays it together with another.")),
+        block(`Similar ${world.many}, with similarity`, similar.length ? el("ol", { class: "rows" }, ...similar) : none("None: nobody plays it together with another.")),
         el("div", null,
           world.whole && fans.length ? block("Played most by, with plays", el("ol", { class: "rows" }, ...fans.map(([user, times]) => row(userLink(user), count(times), times / fans[0][1], null)))) : null,
           toWhom.length ? block("Recommended to", people(toWhom.slice(0, PEOPLE).map(userLink), toWhom.length - PEOPLE)) : null)));
   };
 
+  const decoded = (text) => {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return null;
+    }
+  };
+
   const show = async (event) => {
-    const asked = /^#(user|artist)=(\d{1,15})$/.exec(location.hash);
-    if (!asked) {
+    const asked = /^#(user|artist)=(.{1,1000})$/.exec(location.hash);
+    const id = asked && decoded(asked[2]);
+    if (id === null) {
       if (!location.hash) found.replaceChildren();
       return;
     }
     await load();
     if (!world || location.hash !== asked[0]) return;
-    const id = Number(asked[2]);
-    const place = (asked[1] === "user" ? world.userPlace : world.artistPlace).get(id);
+    const byKey = asked[1] === "user" && world.data.keys;
+    if (!byKey && !/^\d{1,16}$/.test(id)) return;
+    const place = (asked[1] === "user" ? world.userPlace : world.artistPlace).get(byKey ? id : plain(id));
     if (place === undefined) {
-      found.replaceChildren(el("article", null, el("h3", { tabindex: "-1" }, `There is no ${asked[1]} ${id}`)));
+      const what = asked[1] === "user" ? "user" : world.one;
+      found.replaceChildren(el("article", null, el("h3", { tabindex: "-1" }, `There is no ${what} `, bdi(id))));
     } else {
       found.replaceChildren(asked[1] === "user" ? userCard(place) : artistCard(place));
     }

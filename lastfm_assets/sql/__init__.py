@@ -1,0 +1,1 @@
+"""The whole store, and HetRec's relational schema, asked in SQL."""
