@@ -1,5 +1,6 @@
 """Ten artists for every user, and ten relatives for every artist, with names and reasons."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -122,25 +123,19 @@ def similar_artists(matrix: ListeningMatrix, names: pd.Series, *, n: int = LENGT
     """
     config = ItemKnnConfig()
     weights = matrix.weighted(config.as_weighting())
-    neighbours = nearest(weights, neighbours=n, shrink=config.shrink)
-    sizes = np.diff(neighbours.indptr)
-    to = np.repeat(np.arange(len(sizes)), sizes)
-    order = np.lexsort((neighbours.indices, -neighbours.data, to))
-    column, value = neighbours.indices[order], neighbours.data[order]
-    rank = np.arange(len(order)) - neighbours.indptr[to] + 1
-    padded = np.full((len(sizes), n), -np.inf, dtype=np.float32)
-    padded[to, rank - 1] = value
+    near = ranked_neighbours(nearest(weights, neighbours=n, shrink=config.shrink), n)
+    to, column = near.to, near.other
     name_of = names.reindex(matrix.artist_ids).to_numpy(dtype=object)
     common = _common_listeners(matrix, to, column)
     table = pd.DataFrame(
         {
             Columns.TO_ARTIST: matrix.artist_ids[to],
             Columns.TO_NAME: name_of[to],
-            Columns.RANK: rank.astype(np.int32),
+            Columns.RANK: near.rank,
             Columns.ARTIST: matrix.artist_ids[column],
             Columns.NAME: name_of[column],
-            Columns.SCORE: min_max(padded, np.isfinite(padded))[to, rank - 1],
-            Columns.SIMILARITY: value.astype(np.float64),
+            Columns.SCORE: near.score,
+            Columns.SIMILARITY: near.similarity,
             Columns.BECAUSE: [
                 f"{count} listener{'' if count == 1 else 's'} in common" for count in common
             ],
@@ -148,6 +143,48 @@ def similar_artists(matrix: ListeningMatrix, names: pd.Series, *, n: int = LENGT
     )
     texts = (Columns.TO_NAME, Columns.NAME, Columns.BECAUSE)
     return table.astype(dict.fromkeys(texts, "str"))[list(SIMILAR_LIST)]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Each row's nearest others, row by row, the nearest first; all (n,) long."""
+
+    to: np.ndarray
+    """Row whose neighbour it is."""
+    other: np.ndarray
+    """The neighbour."""
+    rank: np.ndarray
+    """int32, from 1."""
+    similarity: np.ndarray
+    """float64."""
+    score: np.ndarray
+    """float64, the similarity min-max scaled per row to 0..1."""
+
+
+def ranked_neighbours(similarity: sps.csr_array, n: int) -> Neighbours:
+    """A table of neighbours in order.
+
+    Args:
+        similarity: (rows, rows), at most `n` stored entries a row, see `item_knn.nearest`.
+        n: most neighbours of a row.
+
+    Returns:
+        Its entries; equal similarities go to the smaller column.
+    """
+    sizes = np.diff(similarity.indptr)
+    to = np.repeat(np.arange(len(sizes)), sizes)
+    order = np.lexsort((similarity.indices, -similarity.data, to))
+    value = similarity.data[order]
+    place = np.arange(len(order)) - similarity.indptr[to]
+    padded = np.full((len(sizes), n), -np.inf, dtype=np.float32)
+    padded[to, place] = value
+    return Neighbours(
+        to,
+        similarity.indices[order],
+        (place + 1).astype(np.int32),
+        value.astype(np.float64),
+        min_max(padded, np.isfinite(padded))[to, place],
+    )
 
 
 def min_max(scores: np.ndarray, listed: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.models.item_knn import nearest
 from lastfm_assets.models.user_knn import UserKnnConfig
 from lastfm_assets.progress import Progress, no_progress
-from lastfm_assets.recommendations.lists import LENGTH, REASONS, min_max
+from lastfm_assets.recommendations.lists import LENGTH, REASONS, ranked_neighbours
 from lastfm_assets.vocabulary import SIMILAR_USERS, Columns
 
 _CHUNK: Final = 20_000
@@ -39,29 +39,22 @@ def similar_users(
     """
     config = UserKnnConfig()
     weights = matrix.weighted(config.as_weighting())
-    neighbours = nearest(
+    similarity = nearest(
         sps.csr_array(weights.T.tocsr()),
         neighbours=n,
         shrink=config.shrink,
         on_progress=on_progress,
     )
-    sizes = np.diff(neighbours.indptr)
-    to = np.repeat(np.arange(len(sizes)), sizes)
-    order = np.lexsort((neighbours.indices, -neighbours.data, to))
-    other, value = neighbours.indices[order], neighbours.data[order]
-    rank = np.arange(len(order)) - neighbours.indptr[to] + 1
-    padded = np.full((len(sizes), n), -np.inf, dtype=np.float32)
-    padded[to, rank - 1] = value
+    near = ranked_neighbours(similarity, n)
+    name_of = names.reindex(matrix.artist_ids).to_numpy(dtype=object)
     table = pd.DataFrame(
         {
-            Columns.TO_USER: matrix.user_ids[to],
-            Columns.RANK: rank.astype(np.int32),
-            Columns.USER: matrix.user_ids[other],
-            Columns.SCORE: min_max(padded, np.isfinite(padded))[to, rank - 1],
-            Columns.SIMILARITY: value.astype(np.float64),
-            Columns.BECAUSE: _in_common(
-                weights, to, other, names.reindex(matrix.artist_ids).to_numpy(dtype=object)
-            ),
+            Columns.TO_USER: matrix.user_ids[near.to],
+            Columns.RANK: near.rank,
+            Columns.USER: matrix.user_ids[near.other],
+            Columns.SCORE: near.score,
+            Columns.SIMILARITY: near.similarity,
+            Columns.BECAUSE: _in_common(weights, near.to, near.other, name_of),
         }
     )
     return table.astype({Columns.BECAUSE: "str"})[list(SIMILAR_USERS)]
