@@ -36,7 +36,7 @@ LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
 WHOSE = 'repositoryLocationName: "lastfm_assets", repositoryName: "__repository__"'
 RAW = ", ".join(
     f'{{path: ["raw", "{name}"]}}'
-    for name in ("artists", "friends", "tagged_artists", "tags", "user_artists")
+    for name in ("artists", "friends", "keys", "source", "tagged_artists", "tags", "user_artists")
 )
 START_SCHEDULE = f"""mutation {{ startSchedule(scheduleSelector: {{{WHOSE},
   scheduleName: "daily_refresh"}}) {{ __typename ... on ScheduleStateResult {{
