@@ -18,9 +18,9 @@ refresh_job = dg.define_asset_job(
 
 studies_job = dg.define_asset_job(
     "studies",
-    selection=dg.AssetSelection.groups(STUDIES) | dg.AssetSelection.assets("insight/report"),
-    description="What explains data and models, on the tables of the last refresh, and the report "
-    "that shows it; takes minutes.",
+    selection=dg.AssetSelection.groups(STUDIES),
+    description="What explains data and models, on the tables of the last refresh; the next one "
+    "shows it on the report. Takes minutes.",
 )
 
 tune_job = dg.define_asset_job(

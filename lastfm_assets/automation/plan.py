@@ -12,7 +12,7 @@ from typing import Any, Final
 import dagster as dg
 import pandas as pd
 
-from lastfm_assets.automation.resources import determining, parameters_of
+from lastfm_assets.automation.resources import BESIDE, determining, parameters_of
 from lastfm_assets.errors import StoreError
 from lastfm_assets.io import Store
 from lastfm_assets.provenance import Origin
@@ -114,7 +114,7 @@ def plan_refresh(job: dg.JobDefinition, settings: Settings, *, everything: bool 
         wanted = _Wanted(made, config, determining(settings), signature)
         confirmed += [key for key in own if _kind(made, key) is type(None)]
         for key in own:
-            beside = [parent for parent in graph.get(key).parent_keys if parent not in keys]
+            beside = [dg.AssetKey(name.split("/")) for name in _beside(graph, key)]
             versions |= _versions(store, [one for one in beside if one not in seen])
             seen |= {*beside}
             reason = "" if key in confirmed else _reason(store, key, wanted, versions, beside)
@@ -173,6 +173,11 @@ def _in_order(graph: Any, keys: list[dg.AssetKey]) -> Iterator[dg.AssetsDefiniti
         if id(made) not in seen:
             seen.add(id(made))
             yield made
+
+
+def _beside(graph: Any, key: dg.AssetKey) -> list[str]:
+    """Assets of other jobs that an asset uses where they are there."""
+    return list(graph.get(key).metadata.get(BESIDE, ()))
 
 
 def _versions(store: Store, keys: Iterable[dg.AssetKey]) -> dict[str, str]:

@@ -18,6 +18,11 @@ SOURCE: Final = "lastfm_assets/source"
 SIGNATURE: Final = "lastfm_assets/signature"
 """Output metadata by which a raw table says what its source looked like."""
 
+BESIDE: Final = "lastfm_assets/beside"
+"""Definition metadata: assets of other jobs whose values an asset uses where they are there.
+
+They are no dependencies in the graph, as the web UI warns of those that were never made."""
+
 
 def determining(settings: Settings) -> dict[str, Any]:
     """The settings on which values depend, by the name under which assets ask for them.
@@ -147,8 +152,9 @@ class StoreIOManager(dg.IOManager):
     @staticmethod
     def _inputs_of(context: dg.OutputContext, read: dict[str, str]) -> dict[str, str]:
         """What the step has read for this asset: one that makes several reads for all of them."""
-        parents = context.step_context.job_def.asset_layer.get(context.asset_key).parent_keys
-        own = {parent.to_user_string() for parent in parents}
+        asset = context.step_context.job_def.asset_layer.get(context.asset_key)
+        own = {parent.to_user_string() for parent in asset.parent_keys}
+        own |= {*asset.metadata.get(BESIDE, ())}
         return {name: version for name, version in read.items() if name in own}
 
     def _parameters(self, context: dg.OutputContext) -> dict[str, Any]:

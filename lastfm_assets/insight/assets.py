@@ -10,7 +10,7 @@ import pandas as pd
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.lineage import columns_of, lineage_of
 from lastfm_assets.automation.metadata import OWNERS, key, table_metadata
-from lastfm_assets.automation.resources import StoreIOManager
+from lastfm_assets.automation.resources import BESIDE, StoreIOManager
 from lastfm_assets.errors import StoreError
 from lastfm_assets.evaluation.gate import Champion
 from lastfm_assets.insight.history import (
@@ -109,7 +109,8 @@ def history_table(
         "history": dg.AssetIn(HISTORY_KEY),
         **_RAW_INPUTS,
     },
-    deps=[PUBLISHED, *_OPTIONAL.values()],
+    deps=[PUBLISHED, _OPTIONAL[_SOURCE], _OPTIONAL[_KEYS]],
+    metadata={BESIDE: list(STUDY_TABLES)},
     group_name="insight",
     kinds={"html"},
     owners=OWNERS,

@@ -15,7 +15,6 @@ from lastfm_assets.automation.lineage import COLUMNS
 from lastfm_assets.automation.metadata import OWNERS
 from lastfm_assets.definitions import build_definitions
 from lastfm_assets.definitions import definitions as served_definitions
-from lastfm_assets.insight.studies import STUDY_TABLES
 from lastfm_assets.models.search import search_space
 from lastfm_assets.models.trained import MODELS
 from lastfm_assets.provenance import code_version
@@ -111,7 +110,6 @@ UPSTREAM = {
     "insight/report": {
         *RAW,
         *AT_HAND,
-        *STUDY_TABLES,
         *(f"evaluation/{name}" for name in ("leaderboard", "comparison", "segments")),
         "listening/tag_assignments",
         "listening/rejected_rows",
@@ -314,12 +312,10 @@ class TestTheRefreshJob:
 
 
 class TestTheStudiesJob:
-    def test_selects_studies_and_the_report_that_shows_them(
-        self, definitions: dg.Definitions
-    ) -> None:
+    def test_selects_studies_alone(self, definitions: dg.Definitions) -> None:
         layer = definitions.resolve_job_def(studies_job.name).asset_layer
         chosen = {key.to_user_string() for key in layer.selected_asset_keys}
-        assert chosen == {*STUDIES_UPSTREAM, "insight/report"}
+        assert chosen == set(STUDIES_UPSTREAM)
 
 
 class TestTheTuneJob:
