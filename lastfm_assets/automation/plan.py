@@ -108,15 +108,13 @@ def plan_refresh(job: dg.JobDefinition, settings: Settings, *, everything: bool 
     stale: dict[dg.AssetKey, str] = {}
     confirmed: list[dg.AssetKey] = []
     versions: dict[str, str] = {}
-    seen: set[dg.AssetKey] = set()
     for made in _in_order(graph, keys):
         own = [key for key in keys if key in made.keys]
         wanted = _Wanted(made, config, determining(settings), signature)
         confirmed += [key for key in own if _kind(made, key) is type(None)]
         for key in own:
             beside = [dg.AssetKey(name.split("/")) for name in _beside(graph, key)]
-            versions |= _versions(store, [one for one in beside if one not in seen])
-            seen |= {*beside}
+            versions |= _versions(store, beside)
             reason = "" if key in confirmed else _reason(store, key, wanted, versions, beside)
             if everything and key not in confirmed:
                 reason = reason or "everything was asked for"

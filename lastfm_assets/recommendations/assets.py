@@ -35,6 +35,7 @@ from lastfm_assets.models.trained import (
 from lastfm_assets.provenance import code_version
 from lastfm_assets.recommendations import charts
 from lastfm_assets.recommendations.lists import similar_artists, top_artists
+from lastfm_assets.recommendations.names import keep_names
 from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.recommendations.publishing import require_sound
 from lastfm_assets.recommendations.rules import (
@@ -42,7 +43,7 @@ from lastfm_assets.recommendations.rules import (
     SIMILAR_USERS_RULES,
     TOP_ARTISTS_RULES,
 )
-from lastfm_assets.recommendations.serve import keep_names, serve
+from lastfm_assets.recommendations.serve import serve
 from lastfm_assets.recommendations.similar_users import similar_users
 from lastfm_assets.recommendations.versions import About
 from lastfm_assets.settings import Settings
@@ -257,7 +258,10 @@ def similar_users_table(
     kinds={"deltalake"},
     owners=OWNERS,
     code_version=code_version(
-        "recommendations/published.py", "recommendations/delta.py", "recommendations/versions.py"
+        "recommendations/published.py",
+        "recommendations/delta.py",
+        "recommendations/names.py",
+        "recommendations/versions.py",
     ),
     freshness_policy=dg.FreshnessPolicy.time_window(
         fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)

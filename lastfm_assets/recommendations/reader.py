@@ -21,8 +21,8 @@ from lastfm_assets.recommendations.lists import (
     similar_artists,
     top_artists_of_listener,
 )
+from lastfm_assets.recommendations.names import about_in, keys_in
 from lastfm_assets.recommendations.published import PublishedLists
-from lastfm_assets.recommendations.serve import about_in, keys_in
 from lastfm_assets.vocabulary import Columns
 
 _SIMILAR = ("recommendations", "similar_artists")

@@ -47,3 +47,8 @@ def test_the_probe_notices_dagster_where_it_is(module: str) -> None:
     found = probed("dagster", [module])
     assert found.returncode == 1
     assert found.stderr.strip() == f"{module} imports dagster"
+
+
+def test_the_command_starts_without_what_most_commands_do_not_need() -> None:
+    found = probed("dagster,implicit,lightfm,matplotlib,duckdb,surprise", ["lastfm_assets.cli"])
+    assert found.returncode == 0, found.stderr

@@ -11,9 +11,9 @@ from lastfm_assets.errors import BadInputError
 from lastfm_assets.io import Store
 from lastfm_assets.listening.about import About
 from lastfm_assets.listening.keys import id_of, ids_of, key_column, keys_of, no_keys
+from lastfm_assets.recommendations.names import about_in, keep_names, keys_in
 from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.recommendations.reader import Lists
-from lastfm_assets.recommendations.serve import about_in, keep_names, keys_in
 
 
 def keys(**of_users: int) -> pd.DataFrame:
