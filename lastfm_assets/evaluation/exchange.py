@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from lastfm_assets.errors import BadInputError
-from lastfm_assets.listening.described.identifiers import ids_of
+from lastfm_assets.listening.described.identifiers import numbers_for
 from lastfm_assets.listening.keys import KINDS
 from lastfm_assets.vocabulary import Columns
 
@@ -78,7 +78,7 @@ def ids_as_in_source(pairs: pd.DataFrame, name: str, keys: pd.DataFrame) -> pd.D
     for column, kind in zip(HELD_OUT_COLUMNS, KINDS, strict=True):
         if (keys[Columns.KIND] == kind).any():  # text: the same text has the same number
             codes, texts = pd.factorize(pairs[column])
-            pairs = pairs.assign(**{column: ids_of(texts.tolist())[codes]})
+            pairs = pairs.assign(**{column: numbers_for(texts.tolist())[codes]})
         elif _are_numbers(pairs[column]):
             pairs = pairs.assign(**{column: pairs[column].astype("int64")})
         else:

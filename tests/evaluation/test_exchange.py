@@ -15,7 +15,7 @@ from lastfm_assets.evaluation.exchange import (
     read_pairs,
     same_ids,
 )
-from lastfm_assets.listening.described.identifiers import ids_of
+from lastfm_assets.listening.described.identifiers import numbers_for
 from lastfm_assets.listening.keys import no_keys
 
 PAIRS = b"user_id,artist_id\n2,51\n2,52\n7,51\n"
@@ -114,16 +114,16 @@ class TestIds:
     def test_pairs_of_a_source_of_text_ids_get_its_numbers(self) -> None:
         """Also those that the source does not know, and ids that look like numbers."""
         texts = ["ann", "bob", "7"]
-        keys = pd.DataFrame({"kind": "user", "id": ids_of(texts), "key": texts})
+        keys = pd.DataFrame({"kind": "user", "id": numbers_for(texts), "key": texts})
         pairs = pairs_of(b"user_id,artist_id\nbob,51\nzoe,52\nbob,53\n")
         found = ids_as_in_source(pairs, "held_out.csv", keys)
-        bob, zoe = ids_of(["bob", "zoe"])
+        bob, zoe = numbers_for(["bob", "zoe"])
         assert found["user_id"].tolist() == [bob, zoe, bob]
         assert found["artist_id"].tolist() == [51, 52, 53]
         (seven,) = ids_as_in_source(pairs_of(b"user_id,artist_id\n7,1\n"), "x", keys)["user_id"]
         assert seven == keys["id"].iloc[2]
         (other,) = ids_as_in_source(pairs_of(b"user_id,artist_id\n007,1\n"), "x", keys)["user_id"]
-        assert other == ids_of(["007"])[0] != seven
+        assert other == numbers_for(["007"])[0] != seven
 
 
 HEAD = b"user_id,artist_id,score\n"

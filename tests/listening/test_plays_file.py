@@ -29,7 +29,7 @@ from plays_world import (
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.formats import version_of
 from lastfm_assets.listening.described import delimited, identifiers, refusals
-from lastfm_assets.listening.described.identifiers import ids_of
+from lastfm_assets.listening.described.identifiers import numbers_for
 from lastfm_assets.listening.described.plays_file import read_plays
 from lastfm_assets.listening.parse import empty
 from lastfm_assets.listening.tables import ARTISTS, USER_ARTISTS
@@ -218,10 +218,10 @@ class TestIds:
     def test_that_fall_on_one_number_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(identifiers, "BITS", 4)
         with pytest.raises(BadInputError, match=r"the ids '\w+' and '\w+' fall on one number"):
-            ids_of([f"a{n}" for n in range(17)])
+            numbers_for([f"a{n}" for n in range(17)])
 
     def test_are_below_two_to_the_53(self) -> None:
-        ids = ids_of([str(n) for n in range(1000)])
+        ids = numbers_for([str(n) for n in range(1000)])
         assert ids.dtype == np.int64
         assert 2**52 < ids.max() < 2**53
         assert ids.min() >= 0

@@ -16,7 +16,7 @@ BITS: Final = 53
 with a chance of 1 in 18,000."""
 
 
-def ids_of(keys: Sequence[str]) -> npt.NDArray[np.int64]:
+def numbers_for(keys: Sequence[str]) -> npt.NDArray[np.int64]:
     """Numbers for texts: the first 53 bits of SHA-256 of the UTF-8 text.
 
     They depend on nothing but the text, so that every delivery, and every other program, makes

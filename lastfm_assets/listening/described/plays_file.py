@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.listening.described.delimited import delimited_pieces
-from lastfm_assets.listening.described.identifiers import ids_of, key_table
+from lastfm_assets.listening.described.identifiers import key_table, numbers_for
 from lastfm_assets.listening.described.items import (
     items_of,
     labels_of,
@@ -66,7 +66,7 @@ def read_plays(file: PlaysFile, *, on_progress: Progress = no_progress) -> Plays
     """Reads a described table of plays.
 
     An item without an id takes that of its name, if the name has exactly one in the file; else
-    its name as shown becomes its id. Text ids become numbers as in `identifiers.ids_of`.
+    its name as shown becomes its id. Text ids become numbers as in `identifiers.numbers_for`.
 
     Args:
         file: the table and its description.
@@ -216,5 +216,5 @@ def _numbered(kind: str, column: Coded, *, is_number: bool) -> tuple[Integers, p
     if is_number:
         return whole_numbers(column.texts)[0], no_keys()
     keys = column.texts.to_pylist()
-    ids = ids_of(keys)
+    ids = numbers_for(keys)
     return ids, key_table(kind, keys, ids)
