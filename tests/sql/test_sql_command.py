@@ -133,18 +133,24 @@ def test_asking_changes_nothing(command: Command, store: Path) -> None:
 
 
 def test_ctrl_c_ends_a_long_query(refreshed: Refreshed, tmp_path: Path) -> None:
+    """Who reads more than a pipe holds has started: what comes now meets the command at work."""
     endless = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = -1"
     with subprocess.Popen(
-        [sys.executable, "-m", "lastfm_assets.cli", "sql", endless],
+        [sys.executable, "-m", "lastfm_assets.cli", "sql", "-"],
+        stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
         env=os.environ | {"LASTFM_STORE": str(refreshed.store)},
     ) as asked:
         try:
-            time.sleep(3)
+            assert asked.stdin is not None
+            asked.stdin.write(f"-- {'x' * 1_000_000}\n{endless}")
+            asked.stdin.close()
+            time.sleep(0.5)  # into the query; wherever it is met, it ends in the same way
             assert asked.poll() is None
             asked.send_signal(signal.SIGINT)
+            asked.stdin = None  # closed, which communicate does not expect
             _, said = asked.communicate(timeout=20)
         finally:
             asked.kill()
