@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from lastfm_assets.errors import BadInputError
-from lastfm_assets.sources.hetrec import one_line
+from lastfm_assets.sources.generated_files import write_table
+from lastfm_assets.sources.generator import World
 from lastfm_assets.sources.sample_world import (
     Artist,
     Taste,
@@ -24,6 +25,7 @@ from lastfm_assets.sources.sample_world import (
     draw_people,
     listened_by,
 )
+from lastfm_assets.sources.writing import writing_into
 
 Kind = Literal["360k", "scrobbles", "playlists"]
 Row = Sequence[object]
@@ -82,20 +84,29 @@ by = "artist"
 }
 
 
-def write_example(kind: Kind, folder: Path, *, seed: int = 0) -> Path:
+def write_example(kind: Kind, folder: Path, *, seed: int = 0, pairs: int | None = None) -> Path:
     """Writes a table of plays and its description.
 
     Args:
         kind: `360k` (users, artists, plays), `scrobbles` (tracks with times) or `playlists`.
         folder: where to, made where it is missing; files of the same names are replaced.
-        seed: any integer; the same one writes the same bytes.
+        seed: any integer from 0 on; the same one writes the same bytes.
+        pairs: rows of a `360k` of any size, listeners and artists as Last.fm's data sets of that
+            size have; None for the few listeners that the other kinds have.
 
     Returns:
         The description's path, to be set as LASTFM_SOURCE.
 
     Raises:
-        BadInputError: the folder cannot be made or written to.
+        BadInputError: the folder cannot be made or written to, or the kind has one size only.
     """
+    if pairs is not None:
+        if kind != "360k":
+            raise BadInputError(
+                f"an example of {pairs} pairs as {kind}: only 360k is written in any size; "
+                "choose that kind, or leave the size out"
+            )
+        return write_table(World.of_size(pairs, seed=seed), folder)
     write: dict[Kind, tuple[str, Callable[[random.Random], str]]] = {
         "360k": ("plays.tsv", _plays),
         "scrobbles": ("scrobbles.csv", _scrobbles),
@@ -104,16 +115,9 @@ def write_example(kind: Kind, folder: Path, *, seed: int = 0) -> Path:
     name, table_of = write[kind]
     table = table_of(random.Random(seed)).encode()  # noqa: S311 (an invented world needs no secret)
     description = folder / f"{kind}.toml"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing_into(folder):
         (folder / name).write_bytes(table)
         description.write_bytes(_DESCRIPTIONS[kind].encode())
-    except (OSError, ValueError) as problem:  # a path with a NUL is a ValueError
-        reason = one_line(getattr(problem, "strerror", None) or problem)
-        raise BadInputError(
-            f"{one_line(folder)}: the example cannot be written ({reason}), expected a folder that "
-            "can be made and written to; name another, or correct its permissions"
-        ) from None
     return description
 
 

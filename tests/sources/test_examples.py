@@ -114,3 +114,18 @@ def _hits(scores: np.ndarray, known: np.ndarray, wanted: np.ndarray) -> float:
     """Share of each user's ten best unknown items that are wanted."""
     best = np.argsort(-np.where(known > 0, -np.inf, scores), axis=1, kind="stable")[:, :10]
     return float(np.take_along_axis(wanted, best, axis=1).mean())
+
+
+def test_a_table_of_any_size_is_an_example_too(tmp_path: Path) -> None:
+    description = write_example("360k", tmp_path, pairs=5_000, seed=2)
+    assert description == tmp_path / "360k.toml"
+    assert (tmp_path / "plays.tsv").read_bytes().count(b"\n") == 5_000
+    found = load(str(description), data_folder=tmp_path)
+    assert found.about.source == "generated-5000"
+
+
+@pytest.mark.parametrize("kind", ["scrobbles", "playlists"])
+def test_the_others_have_one_size(kind: Kind, tmp_path: Path) -> None:
+    said = f"an example of 5000 pairs as {kind}: only 360k is written in any size; choose that kind"
+    with pytest.raises(BadInputError, match=said):
+        write_example(kind, tmp_path, pairs=5_000)
