@@ -55,8 +55,9 @@ def refresh(
     source: Source = None,
     store: StoreOption = None,
     engine: Annotated[
-        Literal["local", "spark"], typer.Option(help="Where the work is done.")
-    ] = "local",
+        Literal["local", "spark"] | None,
+        typer.Option(help="Where the work is done; default LASTFM_ENGINE or local."),
+    ] = None,
     select: Annotated[
         str,
         typer.Option(help="Assets or groups, with commas between; + behind one: all that follows."),
@@ -69,9 +70,7 @@ def refresh(
 
     What would come out as it is already is left alone.
     """
-    if engine != "local":
-        raise BadInputError(f"engine {engine!r} is not part of this version; use --engine local")
-    settings = _settings(source, store)
+    settings = _settings(source, store).model_copy(update={"engine": engine} if engine else {})
     from lastfm_assets.automation.refresh import run_refresh  # noqa: PLC0415 (imports Dagster)
 
     started = time.perf_counter()
@@ -151,20 +150,22 @@ def evaluate(  # noqa: PLR0913 (its options)
     share: Annotated[
         float, typer.Option(help="With --seeds: share of all pairs to hold out.")
     ] = 0.2,
-    models: Annotated[str, typer.Option(help="Models, with commas between; default all.")] = "",
+    models: Annotated[
+        str | None,
+        typer.Option(help="Models or a TOML file, as LASTFM_MODELS, which is the default."),
+    ] = None,
     at: Cutoffs = "10",
     json_file: JsonFile = None,
 ) -> None:
     """Train on a source and judge on pairs that training never sees: a file's, or random ones."""
     from lastfm_assets.evaluation import command, exchange  # noqa: PLC0415
     from lastfm_assets.listening.load import load  # noqa: PLC0415
-    from lastfm_assets.models.trained import MODELS, model_named  # noqa: PLC0415
+    from lastfm_assets.models.competing import models_named  # noqa: PLC0415
 
     settings = _settings(source, None)
     cutoffs = _cutoffs(at)
-    names = [name.strip() for name in models.split(",") if name.strip()] or list(MODELS)
-    for name in names:
-        model_named(name)
+    configs = models_named(models or settings.models)
+    names = list(configs)
     if (held_out is None) == (seeds is None):
         raise BadInputError("expected either --held-out FILE or --seeds N")
     if seeds is not None and seeds < 1:
@@ -178,13 +179,17 @@ def evaluate(  # noqa: PLR0913 (its options)
         tables = load(settings.source, data_folder=data_folder(), on_progress=report)
     if judged_on is None:
         assert seeds is not None  # noqa: S101 (one of the two was given)
+        splits, seed = (range(seeds), share), settings.seed
         command.on_seeds(
-            tables, names, cutoffs, json_file, splits=(range(seeds), share), seed=settings.seed
+            tables, names, cutoffs, json_file, splits=splits, seed=seed, configs=configs
         )
     else:
         assert held_out is not None  # noqa: S101 (one of the two was given)
         judged_on = exchange.ids_as_in_source(judged_on, held_out.name, tables.keys)
-        command.on_file(tables, names, cutoffs, json_file, judged_on=judged_on, seed=settings.seed)
+        seed = settings.seed
+        command.on_file(
+            tables, names, cutoffs, json_file, judged_on=judged_on, seed=seed, configs=configs
+        )
 
 
 @app.command()
@@ -374,11 +379,16 @@ def example(
         Literal["360k", "scrobbles", "playlists"], typer.Argument(help="Which table of plays.")
     ],
     folder: Annotated[Path, typer.Argument(help="Where to write it.")],
+    *,
+    pairs: Annotated[
+        int | None, typer.Option(help="Rows, of a 360k of any size, such as 17500000.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another one writes other plays.")] = 0,
 ) -> None:
     """Write an invented table of plays with its description, to try or to copy from."""
     from lastfm_assets.sources.examples import write_example  # noqa: PLC0415
 
-    description = write_example(kind, folder)
+    description = write_example(kind, folder, seed=seed, pairs=pairs)
     terminal.note(
         f"try it: lastfm-assets refresh --source {description} --store {folder / 'store'}"
     )

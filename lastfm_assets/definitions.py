@@ -7,12 +7,13 @@ from lastfm_assets.automation.console import one_line_logger
 from lastfm_assets.automation.jobs import refresh_job, studies_job, tune_job
 from lastfm_assets.automation.resources import resources_of
 from lastfm_assets.automation.unattended import daily_refresh, source_changed
-from lastfm_assets.evaluation import assets as evaluation_assets
-from lastfm_assets.evaluation import checks as evaluation_checks
+from lastfm_assets.evaluation.assets import evaluation_assets
+from lastfm_assets.evaluation.checks import evaluation_checks
 from lastfm_assets.insight import assets as insight_assets
 from lastfm_assets.listening import assets as listening_assets
 from lastfm_assets.listening import checks as listening_checks
-from lastfm_assets.models import assets as model_assets
+from lastfm_assets.models.assets import model_assets
+from lastfm_assets.models.competing import competing
 from lastfm_assets.music import assets as music_assets
 from lastfm_assets.recommendations import assets as recommendation_assets
 from lastfm_assets.recommendations import checks as recommendation_checks
@@ -22,23 +23,32 @@ from lastfm_assets.tuning import assets as tuning_assets
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
-    """The whole graph over one source and one store."""
+    """The whole graph over one source and one store, of the models that compete.
+
+    Raises:
+        BadInputError: the models that are to compete cannot be made out.
+    """
+    models = competing(settings.models)
+    settings.require_champion_among(models)
     return dg.Definitions(
-        assets=dg.load_assets_from_modules(
-            [
-                listening_assets,
-                model_assets,
-                evaluation_assets,
-                recommendation_assets,
-                insight_assets,
-                study_assets,
-                music_assets,
-                tuning_assets,
-            ]
-        ),
-        asset_checks=dg.load_asset_checks_from_modules(
-            [listening_checks, evaluation_checks, recommendation_checks]
-        ),
+        assets=[
+            *dg.load_assets_from_modules(
+                [
+                    listening_assets,
+                    recommendation_assets,
+                    insight_assets,
+                    study_assets,
+                    music_assets,
+                    tuning_assets,
+                ]
+            ),
+            *model_assets(models),
+            *evaluation_assets(models),
+        ],
+        asset_checks=[
+            *dg.load_asset_checks_from_modules([listening_checks, recommendation_checks]),
+            *evaluation_checks(models),
+        ],
         jobs=[refresh_job, studies_job, tune_job],
         schedules=[daily_refresh],
         sensors=[source_changed, tell_operator],

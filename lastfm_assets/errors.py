@@ -28,6 +28,10 @@ class DatabaseUnavailableError(UnavailableError):
     """A serving database could not be reached, or went away in the middle."""
 
 
+class EngineUnavailableError(UnavailableError):
+    """An engine is not installed, its cluster could not be reached, or it gave up."""
+
+
 class StoreError(LastfmAssetsError):
     """A stored table is missing or unreadable."""
 

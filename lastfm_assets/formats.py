@@ -38,6 +38,8 @@ SUFFIX: Final[dict[type, str]] = {
 }
 _NAME: Final = "lastfm_assets"
 """Under which a parquet file or a page keeps its header."""
+_CHUNK: Final = 1 << 14
+"""Rows of a chunk of texts that are all missing."""
 _META: Final = re.compile(rf'<head><meta name="{_NAME}" content="([^"]*)">')
 
 
@@ -144,6 +146,11 @@ def header_of(file: IO[bytes], kind: type) -> Header:
     return cast("Header", json.load(file))
 
 
+def rows_of(file: IO[bytes]) -> int:
+    """How many rows a table's file has, without reading them; raises as `decode` does."""
+    return int(pq.ParquetFile(file).metadata.num_rows)
+
+
 def _about(evaluation: Evaluation) -> Header:
     """Which model an evaluation is of; its figures a user are the table."""
     return {
@@ -152,6 +159,7 @@ def _about(evaluation: Evaluation) -> Header:
         "seed": evaluation.seed,
         "fingerprint": evaluation.fingerprint,
         "beyond_accuracy": evaluation.beyond_accuracy,
+        "judged_users": evaluation.judged_users,
     }
 
 
@@ -165,16 +173,47 @@ def _from_meta(page: str) -> Header:
 def _to_parquet(table: pd.DataFrame, header: Header) -> bytes:
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     metadata = {**(arrow.schema.metadata or {}), _NAME: json.dumps(header)}
-    buffer = io.BytesIO()
-    pq.write_table(arrow.replace_schema_metadata(metadata), buffer, compression="zstd")
-    return buffer.getvalue()
+    sink = pa.BufferOutputStream()
+    pq.write_table(arrow.replace_schema_metadata(metadata), sink, compression="zstd")
+    return cast("bytes", sink.getvalue().to_pybytes())
 
 
 def _from_parquet(content: bytes) -> tuple[pd.DataFrame, Header]:
     # read_table leaves the bytes to a thread of Arrow's; where that lets go of them last, it asks
     # for an interpreter which by then may be ending, and a short process aborts after its work
-    arrow = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
-    return arrow.to_pandas(use_threads=False), _from_schema(arrow.schema)
+    file = pq.ParquetFile(pa.BufferReader(content))
+    return _by_column(file), _from_schema(file.schema_arrow)
+
+
+def _by_column(file: pq.ParquetFile) -> pd.DataFrame:
+    """A table column by column, so that only one is there in Arrow's and in pandas' shape."""
+    columns = {}
+    for at, field in enumerate(file.schema_arrow):
+        if pa.types.is_large_string(field.type) and _is_all_missing(file, at):
+            columns[field.name] = _missing_texts(file.metadata.num_rows)
+            continue
+        one = file.read(columns=[field.name], use_threads=False)
+        columns[field.name] = one.to_pandas(use_threads=False)[field.name]
+        del one
+    pa.default_memory_pool().release_unused()
+    return pd.DataFrame(columns, copy=False)
+
+
+def _is_all_missing(file: pq.ParquetFile, at: int) -> bool:
+    groups = [file.metadata.row_group(n).column(at) for n in range(file.num_row_groups)]
+    said = [group.statistics for group in groups]
+    return bool(said) and all(
+        one is not None and one.has_null_count and one.null_count == group.num_values
+        for one, group in zip(said, groups, strict=True)
+    )
+
+
+def _missing_texts(n: int) -> pd.Series:
+    """(n,) missing texts in chunks that are one array: else each takes eight bytes."""
+    none = pa.nulls(min(n, _CHUNK), pa.large_string())
+    chunks = [none.slice(0, min(_CHUNK, n - start)) for start in range(0, n, _CHUNK)]
+    texts = pa.chunked_array(chunks, pa.large_string())
+    return pd.Series(pd.array(texts, dtype="str"), copy=False)
 
 
 def _from_schema(schema: pa.Schema) -> Header:

@@ -1,7 +1,8 @@
 """The store: the only module that knows paths and file formats.
 
 Every stored file carries a stamp (format, source), is written under another name and renamed
-when whole, and is read without running code.
+when whole, and is read without running code. A table that Spark wrote is a folder of files under
+the same key, see `parts`; where both are there, the single file counts.
 """
 
 import os
@@ -14,12 +15,23 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import fsspec
+import pandas as pd
 import pyarrow as pa
 from pydantic import ValidationError
 from upath import UPath
 
 from lastfm_assets.errors import BadInputError, StoreError
-from lastfm_assets.formats import SUFFIX, Header, Stored, decode, encode, header_of, version_of
+from lastfm_assets.formats import (
+    SUFFIX,
+    Header,
+    Stored,
+    decode,
+    encode,
+    header_of,
+    rows_of,
+    version_of,
+)
+from lastfm_assets.parts import header_of_parts, is_there, read_parts, remove, rows_of_parts
 from lastfm_assets.provenance import Origin
 from lastfm_assets.sources.hetrec import one_line
 
@@ -56,9 +68,16 @@ class Store:
         """Where a value of that type lies."""
         return self.root.joinpath(*key[:-1], key[-1] + SUFFIX[kind])
 
+    def folder(self, key: Key) -> UPath:
+        """Where a table of that key lies that is of many parts."""
+        return self.root.joinpath(*key)
+
     def has(self, key: Key, kind: type) -> bool:
         """Whether there is such a value."""
-        return self.path(key, kind).exists()
+        return self.path(key, kind).exists() or self._is_of_parts(key, kind)
+
+    def _is_of_parts(self, key: Key, kind: type) -> bool:
+        return kind is pd.DataFrame and is_there(self.folder(key))
 
     def write(
         self, key: Key, value: Stored, *, source: str, origin: Origin | None = None
@@ -85,6 +104,8 @@ class Store:
             _replace(path, content)
         except OSError as problem:
             raise StoreError(f"{path}: cannot be written ({problem.strerror or problem})") from None
+        if self._is_of_parts(key, type(value)):
+            remove(self.folder(key))  # only now: readers have had the file from here on
         return path, stamp
 
     def read(self, key: Key, kind: type[Stored]) -> Stored:
@@ -106,7 +127,16 @@ class Store:
             with path.open("rb") as file:
                 return _stamp(header_of(file, kind))
 
-        return self._tried(key, kind, look)
+        return self._tried(key, kind, look, lambda folder: _stamp(header_of_parts(folder)))
+
+    def rows(self, key: Key) -> int:
+        """How many rows a table has, without reading them; errors as in `read`."""
+
+        def count(path: UPath) -> int:
+            with path.open("rb") as file:
+                return rows_of(file)
+
+        return self._tried(key, pd.DataFrame, count, rows_of_parts)
 
     def read_with_stamp(self, key: Key, kind: type[Stored]) -> tuple[Stored, Stamp]:
         """Reads a value and what its file says of itself; errors as in `read`."""
@@ -115,12 +145,42 @@ class Store:
             value, header = decode(path.read_bytes(), kind)
             return value, _stamp(header)
 
-        return self._tried(key, kind, read)
+        def read_folder(folder: UPath) -> tuple[Stored, Stamp]:
+            table: Any
+            table, header = read_parts(folder)
+            return table, _stamp(header)
 
-    def _tried(self, key: Key, kind: type, read: Callable[[UPath], _Read]) -> _Read:
+        return self._tried(key, kind, read, read_folder)
+
+    def _found(
+        self,
+        key: Key,
+        kind: type,
+        read: Callable[[UPath], _Read],
+        read_folder: Callable[[UPath], _Read],
+    ) -> _Read:
+        """Reads the file, or the folder where there is no file."""
         path = self.path(key, kind)
+        if self._is_of_parts(key, kind) and not path.exists():
+            try:
+                return read_folder(self.folder(key))
+            except FileNotFoundError:
+                if is_there(self.folder(key)):  # replaced while it was read, its parts removed
+                    return read_folder(self.folder(key))
+        return read(path)
+
+    def _tried(
+        self,
+        key: Key,
+        kind: type,
+        read: Callable[[UPath], _Read],
+        read_folder: Callable[[UPath], _Read],
+    ) -> _Read:
+        path = self.path(key, kind)
+        if not path.exists() and self._is_of_parts(key, kind):
+            path = self.folder(key)
         try:
-            return read(path)
+            return self._found(key, kind, read, read_folder)
         except FileNotFoundError:
             raise StoreError(
                 f"{'/'.join(key)} is not in the store {self.root}; run `lastfm-assets refresh`"

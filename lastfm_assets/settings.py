@@ -1,13 +1,14 @@
 """Where data comes from and goes, and every environment variable, once."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from lastfm_assets.errors import BadInputError
+from lastfm_assets.evaluation.judged_users import JUDGED_USERS
 from lastfm_assets.models.trained import MODELS
 
 _PROJECT: Final = Path(__file__).parents[1]
@@ -54,8 +55,39 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         None,
         description="Model that serves although another may be better; unset: the best one.",
     )
+    models: str | None = Field(
+        None,
+        description="Models that compete, with commas between, or a TOML file with a table of "
+        "parameters for each; unset: all of them.",
+    )
+    judged_users: int = Field(
+        JUDGED_USERS,
+        ge=100,
+        description="Users whom models are judged on where there are more; drawn by the seed.",
+    )
+    search: Literal["exact", "approximate"] = Field(
+        "exact",
+        description="How a user's artists are found: exact, or approximate, faster where a "
+        "catalogue has millions.",
+    )
     processes: int = Field(
         1, ge=1, le=64, description="Processes that fit models side by side; 1: in this one."
+    )
+    memory_gb: float | None = Field(
+        None,
+        gt=0,
+        description="Memory that a step may take, in GB; unset: four fifths of the machine's.",
+    )
+    engine: Literal["local", "spark"] = Field(
+        "local", description="Where the work is done: on this machine, or on a Spark cluster."
+    )
+    spark_master: str | None = Field(
+        None,
+        description="Spark cluster: spark://host:port, yarn, k8s://..., local[*]; unset: two "
+        "workers on this machine.",
+    )
+    spark_conf: str | None = Field(
+        None, description="Further Spark settings, key=value with commas between."
     )
     publish_url: SecretStr | None = Field(
         None,
@@ -95,6 +127,18 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         if plain is not None and plain.partition("://")[0] not in known:
             raise ValueError(f"expected a URL that begins with {' or '.join(known)}://")
         return url
+
+    def require_champion_among(self, models: Container[str]) -> None:
+        """Refuses a champion that does not compete.
+
+        Raises:
+            BadInputError: it is not among `models`.
+        """
+        if self.champion is not None and self.champion not in models:
+            raise BadInputError(
+                f"LASTFM_CHAMPION is {self.champion}, which LASTFM_MODELS leaves out; name it "
+                "there, or unset one of them"
+            )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":

@@ -164,7 +164,9 @@ def show_summary(settings: Settings) -> None:
         return
     board = store.read(("evaluation", "leaderboard"), pd.DataFrame)
     champion = store.read(("evaluation", "champion"), Champion)
-    lists, version = PublishedLists(store.root).current()
+    published = PublishedLists(store.root)
+    version = published.version()
+    users = published.user_ids(version)
     columns = [
         "model",
         "precision@10",
@@ -185,7 +187,6 @@ def show_summary(settings: Settings) -> None:
             _cell(row["train_precision@10"]),
             _plain(str(row["verdict"])),
         )
-    users = lists[Columns.USER].nunique()
     _say(
         f"\nHeld out, best on validation first (ceiling of precision@10: "
         f"{board[CEILING].iloc[0]:.4f})"
@@ -195,10 +196,9 @@ def show_summary(settings: Settings) -> None:
     _say(f"Champion: {champion.model}")
     _say(f"  {champion.because}")
     shown_lists = Lists.open(settings.store)
-    one = lists[lists[Columns.USER] == lists[Columns.USER].iloc[0]]
-    keyed = shown_lists.with_keys(one)
+    keyed = shown_lists.with_keys(published.of_users([int(users[0])], version))
     user, item = keyed.get("user_key", keyed[Columns.USER]).iloc[0], shown_lists.about.item
-    _say(f"\nUser {_plain(str(user))}'s ten {plural(item)}, one of {users:,}")
+    _say(f"\nUser {_plain(str(user))}'s ten {plural(item)}, one of {len(users):,}")
     shown_columns = (Columns.RANK, Columns.ARTIST, Columns.NAME, Columns.SCORE, Columns.BECAUSE)
     show_list(keyed, shown_columns, item)
     _say(f"Tables: {store.root} (read recommendations/published, a Delta table)")

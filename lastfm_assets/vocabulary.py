@@ -163,6 +163,7 @@ _NOTES: Final = {
     "mae_low": "Lower end of the 95% interval of mae.",
     "mae_high": "Upper end of the 95% interval of mae.",
     "folds": "Folds that the errors are over.",
+    "weight": "How much the pair counts, dimensionless, from 0 upward; see `scheme`.",
     "scheme": "How listened pairs are weighted: plays, binary (presence), log, bm25_plays, bm25.",
     "k1": "BM25's K1, its saturation; missing where the scheme has none.",
     "b": "BM25's B, its length normalisation; missing where the scheme has none.",
@@ -288,6 +289,7 @@ _TYPES: Final = {
     ),
     "published_version": "Int64",
     Columns.RANK: "int32",
+    "weight": "float32",
     Columns.PART: "category",
     **dict.fromkeys(
         (

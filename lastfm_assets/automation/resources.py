@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import dagster as dg
+import pandas as pd
 
+from lastfm_assets.automation.every_pair import EveryPair
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.errors import StoreError
 from lastfm_assets.formats import Stored
 from lastfm_assets.io import Store
+from lastfm_assets.memory import Memory
 from lastfm_assets.provenance import Origin
 from lastfm_assets.settings import Settings
 
@@ -33,6 +36,8 @@ def determining(settings: Settings) -> dict[str, Any]:
         "seed": settings.seed,
         "min_precision": settings.min_precision,
         "pinned": settings.champion,
+        "judged_users": settings.judged_users,
+        "search": settings.search,
         "ui_url": settings.ui_url,
     }
 
@@ -46,8 +51,10 @@ def resources_of(settings: Settings) -> dict[str, Any]:
         "source": settings.source,
         "audio_features": settings.audio_features,
         "processes": settings.processes,
+        "memory": Memory.of(settings.memory_gb),
         "publish_url": settings.publish_url,
         "store": store,
+        "every_pair": EveryPair(store),
         "io_manager": StoreIOManager(store, determining(settings)),
     }
 
@@ -74,6 +81,11 @@ def parameters_of(
     """
     own = config.get(asset.path[-1], {}) if several and config else config
     return dict(own or {}) | {name: value for name, value in settings.items() if name in required}
+
+
+def step_of(context: dg.AssetExecutionContext) -> tuple[str, str]:
+    """Ids of the run and of the step in it, see `StoreIOManager.read`."""
+    return context.run.run_id, context.op_execution_context.get_step_execution_context().step.key
 
 
 class StoreIOManager(dg.IOManager):
@@ -121,6 +133,21 @@ class StoreIOManager(dg.IOManager):
             self._sources.setdefault(step, set()).add(stamp.source)
         self._inputs.setdefault(step, {})[asset.to_user_string()] = stamp.version
         return value
+
+    def rows(self, step: tuple[str, str], asset: dg.AssetKey) -> int:
+        """Rows of a table for a step that needs no more of it, and remembers that it is made so.
+
+        Args:
+            step: as for `read`.
+            asset: whose table.
+
+        Raises:
+            StoreError: see `Store.read`.
+        """
+        stamp = self.store.stamp(asset.path, pd.DataFrame)
+        self._sources.setdefault(step, set()).add(stamp.source)
+        self._inputs.setdefault(step, {})[asset.to_user_string()] = stamp.version
+        return self.store.rows(asset.path)
 
     def note_unreadable(self, step: tuple[str, str], asset: dg.AssetKey, kind: type) -> None:
         """Remembers that a step did without a damaged value, so that it is not made again for it.

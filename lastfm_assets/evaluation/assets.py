@@ -1,13 +1,14 @@
 """Each model's evaluation, the leaderboard and the champion, as assets."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import dagster as dg
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 
+from lastfm_assets.automation.every_pair import EveryPair
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.lineage import columns_of, lineage_of
 from lastfm_assets.automation.metadata import (
@@ -18,7 +19,7 @@ from lastfm_assets.automation.metadata import (
     table_metadata,
 )
 from lastfm_assets.automation.pictures import picture
-from lastfm_assets.automation.resources import StoreIOManager
+from lastfm_assets.automation.resources import StoreIOManager, step_of
 from lastfm_assets.errors import StoreError
 from lastfm_assets.evaluation import charts
 from lastfm_assets.evaluation.challenge import Serving, choose
@@ -30,6 +31,7 @@ from lastfm_assets.evaluation.gate import (
     with_its_reason,
 )
 from lastfm_assets.evaluation.judge import evaluate_parts, train_alone
+from lastfm_assets.evaluation.judged_users import of_judged_users
 from lastfm_assets.evaluation.leaderboard import (
     CEILING,
     JUDGED,
@@ -45,7 +47,14 @@ from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
 from lastfm_assets.listening.split import pairs_of
 from lastfm_assets.models.assets import SIDE
-from lastfm_assets.models.trained import MODELS, TrainedModel, model_named, train, train_together
+from lastfm_assets.models.trained import (
+    MODELS,
+    RANKED_BY,
+    TrainedModel,
+    model_named,
+    train,
+    train_together,
+)
 from lastfm_assets.provenance import code_version
 from lastfm_assets.vocabulary import Columns
 
@@ -62,48 +71,123 @@ _JUDGING = code_version(
     "evaluation/metrics.py",
     "evaluation/judge.py",
     "evaluation/beyond_accuracy.py",
-    "models/ranking.py",
+    "evaluation/judged_users.py",
+    *RANKED_BY,
 )
+_OF_GROUP: Final[dict[str, Any]] = {"group_name": "evaluation", "owners": OWNERS}
 _SIDE_INPUTS = {t: dg.AssetIn(asset, dagster_type=pd.DataFrame) for t, asset in SIDE.items()}
 
 
-@dg.multi_asset(
-    name="evaluations",
-    ins={
-        "matrix": dg.AssetIn(key("listening", "weighted_matrix")),
-        "split_pairs": dg.AssetIn(key("listening", "split")),
-        **_SIDE_INPUTS,  # tags say how varied a list is, whatever the model looks at
-    },
-    deps=[key("models", name) for name in MODELS],
-    outs={
-        name: dg.AssetOut(
-            key=key("evaluation", name),
-            dagster_type=Evaluation,
-            is_required=False,
-            description=(
-                f"What {name} reaches for each user on train, validation and held out: precision, "
-                "recall, ndcg, map, mrr and hit rate of ten artists and auc, ranked over the whole "
-                "catalogue; and how novel, varied and popular its lists are."
+def evaluation_assets(names: Iterable[str]) -> list[dg.AssetsDefinition]:
+    """Assets that judge some models and choose among them.
+
+    Args:
+        names: keys of `MODELS`, popularity among them.
+    """
+    names = tuple(names)
+    of_models = {
+        name: dg.AssetIn(key("evaluation", name), dagster_type=Evaluation) for name in names
+    }
+    split_pairs = dg.AssetIn(key("listening", "split"))
+    matrix = dg.AssetIn(key("listening", "weighted_matrix"))
+    return [
+        _judging(names),
+        dg.asset(
+            key=COMPARISON,
+            ins=of_models,
+            kinds={"pandas", "parquet"},
+            code_version=code_version(
+                "evaluation/comparison.py", "evaluation/leaderboard.py", "evaluation/metrics.py"
             ),
-            group_name="evaluation",
-            kinds={"numpy", "parquet"},
-            owners=OWNERS,
-            code_version=_JUDGING,
-            metadata=columns_of(key("evaluation", name)),
-        )
-        for name in MODELS
-    },
-    internal_asset_deps={
-        name: {
-            key("models", name),
-            key("listening", "weighted_matrix"),
-            key("listening", "split"),
-            *SIDE.values(),
-        }
-        for name in MODELS
-    },
-    can_subset=True,
-)
+            metadata=columns_of(COMPARISON),
+            **_OF_GROUP,
+        )(comparison),
+        dg.asset(
+            key=SEGMENTS,
+            ins={"matrix": matrix, **of_models},
+            kinds={"pandas", "parquet"},
+            code_version=code_version("evaluation/segments.py", "evaluation/metrics.py"),
+            metadata=columns_of(SEGMENTS),
+            **_OF_GROUP,
+        )(segments_table),
+        dg.asset(
+            key=LEADERBOARD,
+            ins={"split_pairs": split_pairs, **of_models},
+            kinds={"pandas", "parquet"},
+            code_version=code_version(
+                "evaluation/judged_users.py",
+                "evaluation/leaderboard.py",
+                "evaluation/comparison.py",
+                "evaluation/metrics.py",
+            ),
+            metadata=columns_of(LEADERBOARD),
+            **_OF_GROUP,
+        )(leaderboard_table),
+        dg.asset(
+            key=CHAMPION,
+            ins={
+                "board": dg.AssetIn(LEADERBOARD),
+                "about": dg.AssetIn(key("raw", "source")),
+                "judged_on": matrix,
+                "split_pairs": split_pairs,
+                "interactions": dg.AssetIn(key("listening", "interactions")),
+                **_SIDE_INPUTS,
+                **of_models,
+            },
+            kinds={"json"},
+            code_version=code_version(
+                "evaluation/gate.py",
+                "evaluation/challenge.py",
+                "evaluation/comparison.py",
+                "evaluation/metrics.py",
+            ),
+            **_OF_GROUP,
+        )(champion),
+    ]
+
+
+def _judging(names: tuple[str, ...]) -> dg.AssetsDefinition:
+    """The step that judges the models, an asset each."""
+    judged_on = {
+        key("listening", "weighted_matrix"),
+        key("listening", "split"),
+        *SIDE.values(),
+    }
+    return dg.multi_asset(
+        name="evaluations",
+        ins={
+            "matrix": dg.AssetIn(key("listening", "weighted_matrix")),
+            "split_pairs": dg.AssetIn(key("listening", "split")),
+            **_SIDE_INPUTS,  # tags say how varied a list is, whatever the model looks at
+        },
+        deps=[key("models", name) for name in names],
+        outs={
+            name: dg.AssetOut(
+                key=key("evaluation", name),
+                dagster_type=Evaluation,
+                is_required=False,
+                description=(
+                    f"What {name} reaches for each user on train, validation and held out: "
+                    "precision, recall, ndcg, map, mrr and hit rate of ten artists and auc, ranked "
+                    "over the whole catalogue; and how novel, varied and popular its lists are."
+                ),
+                kinds={"numpy", "parquet"},
+                code_version=_JUDGING,
+                metadata=columns_of(key("evaluation", name)),
+                **_OF_GROUP,
+            )
+            for name in names
+        },
+        internal_asset_deps={name: {key("models", name), *judged_on} for name in names},
+        can_subset=True,
+    )(evaluations)
+
+
+def _in_order(given: Mapping[str, Any]) -> Iterator[Evaluation]:
+    """The evaluations among an asset's arguments, in the order of `MODELS`."""
+    return (given[name] for name in MODELS if name in given)
+
+
 @fails_clearly
 def evaluations(
     context: dg.AssetExecutionContext,
@@ -112,28 +196,31 @@ def evaluations(
     *,
     io_manager: dg.ResourceParam[StoreIOManager],
     processes: dg.ResourceParam[int],
+    seed: dg.ResourceParam[int],
+    judged_users: dg.ResourceParam[int],
     **side: pd.DataFrame,
 ) -> Iterator[dg.MaterializeResult[Evaluation]]:
     """Judges the chosen models; their second fits run side by side where more processes may."""
-    step = (context.run.run_id, context.op_execution_context.get_step_execution_context().step.key)
+    step = step_of(context)
     beside = SideTables(**side)
     models = {  # read one by one, as the others are not there where few are chosen
         name: io_manager.read(step, key("models", name), TrainedModel)
         for name in MODELS
         if key("evaluation", name) in context.selected_asset_keys
     }
-    probed_on, probe_side = train_alone(matrix, split_pairs, beside)
+    alone = train_alone(matrix, split_pairs, beside)
+    judged = of_judged_users(split_pairs, judged_users, seed=seed)
     for probe, _ in train_together(
         {name: model.config for name, model in models.items()},
-        probed_on,
-        side=probe_side,
+        alone[0],
+        side=alone[1],
         seed=next(iter(models.values())).seed,
         processes=processes,
         progress_of=lambda name: log_progress(context, f"{name} on train alone"),
     ):
         model = models.pop(probe.name)
-        parts = evaluate_parts(model, matrix, split_pairs, beside, probe=probe)
-        result = Evaluation.of(model, parts)
+        parts = evaluate_parts(model, matrix, judged, beside, alone=alone, probe=probe)
+        result = Evaluation.of(model, parts, judged_users=judged_users)
         context.log.info(f"{model.name}: held-out precision@10 {result.means()[JUDGED]:.4f}")
         yield dg.MaterializeResult(
             asset_key=key("evaluation", model.name),
@@ -148,22 +235,6 @@ def evaluations(
         )
 
 
-_EVALUATIONS = {
-    name: dg.AssetIn(key("evaluation", name), dagster_type=Evaluation) for name in MODELS
-}
-
-
-@dg.asset(
-    key=COMPARISON,
-    ins=_EVALUATIONS,
-    group_name="evaluation",
-    kinds={"pandas", "parquet"},
-    owners=OWNERS,
-    code_version=code_version(
-        "evaluation/comparison.py", "evaluation/leaderboard.py", "evaluation/metrics.py"
-    ),
-    metadata=columns_of(COMPARISON),
-)
 @fails_clearly
 def comparison(
     seed: dg.ResourceParam[int], **evaluations: Evaluation
@@ -174,7 +245,7 @@ def comparison(
     any false "beats" in the table is 5%. Users are drawn with replacement, not their artists.
     """
     tables = [
-        compare(held_out_figures([evaluations[name] for name in MODELS], metric), seed=seed).assign(
+        compare(held_out_figures(list(_in_order(evaluations)), metric), seed=seed).assign(
             metric=metric
         )
         for metric in COMPARED_METRICS
@@ -198,15 +269,6 @@ def comparison(
     )
 
 
-@dg.asset(
-    key=SEGMENTS,
-    ins={"matrix": dg.AssetIn(key("listening", "weighted_matrix")), **_EVALUATIONS},
-    group_name="evaluation",
-    kinds={"pandas", "parquet"},
-    owners=OWNERS,
-    code_version=code_version("evaluation/segments.py", "evaluation/metrics.py"),
-    metadata=columns_of(SEGMENTS),
-)
 @fails_clearly
 def segments_table(
     matrix: ListeningMatrix, seed: dg.ResourceParam[int], **evaluations: Evaluation
@@ -218,10 +280,8 @@ def segments_table(
     """
     labels = segments(matrix)
     tables = [
-        segment_table(evaluations[name].part("held_out"), labels, seed=seed).assign(
-            **{Columns.MODEL: name}
-        )
-        for name in MODELS
+        segment_table(one.part("held_out"), labels, seed=seed).assign(**{Columns.MODEL: one.model})
+        for one in _in_order(evaluations)
     ]
     table = pd.concat(tables, ignore_index=True)
     table = table[[Columns.MODEL, *table.columns.drop(Columns.MODEL)]]
@@ -243,28 +303,23 @@ def segments_table(
     )
 
 
-@dg.asset(
-    key=LEADERBOARD,
-    ins={"split_pairs": dg.AssetIn(key("listening", "split")), **_EVALUATIONS},
-    group_name="evaluation",
-    kinds={"pandas", "parquet"},
-    owners=OWNERS,
-    code_version=code_version(
-        "evaluation/leaderboard.py", "evaluation/comparison.py", "evaluation/metrics.py"
-    ),
-    metadata=columns_of(LEADERBOARD),
-)
 @fails_clearly
 def leaderboard_table(
-    split_pairs: pd.DataFrame, seed: dg.ResourceParam[int], **evaluations: Evaluation
+    split_pairs: pd.DataFrame,
+    seed: dg.ResourceParam[int],
+    judged_users: dg.ResourceParam[int],
+    **evaluations: Evaluation,
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """All models on one table, best on validation first, with 95% intervals on held out.
 
     Validation chooses the champion; held out judges it and chooses nothing. The ceiling is what
-    perfect lists would reach, as some users have fewer than ten artists held out.
+    perfect lists would reach, as some users have fewer than ten artists held out. Where there are
+    more users than LASTFM_JUDGED_USERS, figures are of that many, drawn by the seed.
     """
+    n_users = split_pairs[Columns.USER].nunique()
+    split_pairs = of_judged_users(split_pairs, judged_users, seed=seed)
     sizes = pairs_of(split_pairs, "held_out").groupby(Columns.USER).size()
-    table = leaderboard([evaluations[name] for name in MODELS], sizes, seed=seed)
+    table = leaderboard(list(_in_order(evaluations)), sizes, seed=seed)
     figures = {
         f"{row[Columns.MODEL]}_{metric}": float(row[metric])
         for _, row in table.iterrows()
@@ -275,6 +330,7 @@ def leaderboard_table(
         metadata=table_metadata(
             table,
             best_model=str(table[Columns.MODEL].iloc[0]),
+            users_judged=f"{split_pairs[Columns.USER].nunique():,} of {n_users:,}",
             **{
                 "accuracy of every model": picture(
                     charts.accuracy(table),
@@ -289,27 +345,6 @@ def leaderboard_table(
     )
 
 
-@dg.asset(
-    key=CHAMPION,
-    ins={
-        "board": dg.AssetIn(LEADERBOARD),
-        "about": dg.AssetIn(key("raw", "source")),
-        "judged_on": dg.AssetIn(key("listening", "weighted_matrix")),
-        "split_pairs": dg.AssetIn(key("listening", "split")),
-        "interactions": dg.AssetIn(key("listening", "interactions")),
-        **_SIDE_INPUTS,
-        **_EVALUATIONS,
-    },
-    group_name="evaluation",
-    kinds={"json"},
-    owners=OWNERS,
-    code_version=code_version(
-        "evaluation/gate.py",
-        "evaluation/challenge.py",
-        "evaluation/comparison.py",
-        "evaluation/metrics.py",
-    ),
-)
 @fails_clearly
 def champion(
     context: dg.AssetExecutionContext,
@@ -320,8 +355,10 @@ def champion(
     interactions: pd.DataFrame,
     *,
     seed: dg.ResourceParam[int],
+    judged_users: dg.ResourceParam[int],
     min_precision: dg.ResourceParam[float | None],
     pinned: dg.ResourceParam[str | None],
+    every_pair: dg.ResourceParam[EveryPair],
     store: dg.ResourceParam[Store],
     **others: Any,
 ) -> dg.MaterializeResult[Champion]:
@@ -334,14 +371,17 @@ def champion(
     """
     source = store.source_of(LEADERBOARD.path, pd.DataFrame)
     side = SideTables(**{table: others[table] for table in SIDE})
-    evaluations = {name: others[name] for name in MODELS}
+    evaluations = {one.model: one for one in _in_order(others)}
 
     def judged_again(name: str, config: BaseModel) -> Evaluation:
         context.log.info(f"{name} serves with other parameters: it is fitted and judged again")
         model = train(name, judged_on, config, side=side, seed=seed)
-        return Evaluation.of(model, evaluate_parts(model, judged_on, split_pairs, side))
+        alone = train_alone(judged_on, split_pairs, side)
+        judged = of_judged_users(split_pairs, judged_users, seed=seed)
+        parts = evaluate_parts(model, judged_on, judged, side, alone=alone)
+        return Evaluation.of(model, parts, judged_users=judged_users)
 
-    every_pair = ListeningMatrix.from_pairs(interactions, judged_on.artist_ids)
+    pairs = every_pair.matrix(interactions, judged_on.artist_ids)
     last = _last_champion(context, store)
     chosen = choose_champion(
         board,
@@ -354,7 +394,7 @@ def champion(
         ),
         data=judged_on.fingerprint,
         side=side.fingerprint,
-        pairs=every_pair.fingerprint,
+        pairs=pairs.fingerprint,
         min_precision=min_precision_for(
             source, min_precision, About.from_table(about).min_precision
         ),

@@ -1,6 +1,6 @@
 """The gate's first layer, and the rules of evaluations, as Dagster checks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 import pandas as pd
@@ -20,7 +20,6 @@ from lastfm_assets.evaluation.rules import COMPARISON_RULES, EVALUATION_RULES, S
 from lastfm_assets.findings import Finding
 from lastfm_assets.io import Store
 from lastfm_assets.listening.about import About
-from lastfm_assets.models.trained import MODELS
 from lastfm_assets.vocabulary import Columns
 
 SOURCE_TABLE = key("raw", "source")
@@ -28,19 +27,27 @@ _LEADERBOARD = key("evaluation", "leaderboard")
 PRECISION_CHECK = "best_model_reaches_min_precision"
 POPULARITY_CHECK = "best_model_is_twice_popularity"
 
-evaluation_checks = [
-    rules_as_checks(
-        key("evaluation", name),
-        EVALUATION_RULES,
-        kind=Evaluation,
-        others={"split_pairs": (key("listening", "split"), pd.DataFrame)},
-    )
-    for name in MODELS
-]
-comparison_checks = rules_as_checks(
-    key("evaluation", "comparison"), COMPARISON_RULES, kind=pd.DataFrame
-)
-segment_checks = rules_as_checks(key("evaluation", "segments"), SEGMENT_RULES, kind=pd.DataFrame)
+
+def evaluation_checks(names: Iterable[str]) -> list[dg.AssetChecksDefinition]:
+    """The rules of each model's evaluation and of the tables made from them, and the gate.
+
+    Args:
+        names: keys of `MODELS`.
+    """
+    return [
+        *(
+            rules_as_checks(
+                key("evaluation", name),
+                EVALUATION_RULES,
+                kind=Evaluation,
+                others={"split_pairs": (key("listening", "split"), pd.DataFrame)},
+            )
+            for name in names
+        ),
+        rules_as_checks(key("evaluation", "comparison"), COMPARISON_RULES, kind=pd.DataFrame),
+        rules_as_checks(key("evaluation", "segments"), SEGMENT_RULES, kind=pd.DataFrame),
+        gate_checks,
+    ]
 
 
 @dg.multi_asset_check(

@@ -3,10 +3,13 @@
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel
 
 from lastfm_assets import terminal
 from lastfm_assets.errors import BadInputError
@@ -23,7 +26,7 @@ from lastfm_assets.progress import Progress
 from lastfm_assets.vocabulary import Columns
 
 
-def on_file(
+def on_file(  # noqa: PLR0913 (what learns from what, and where the figures go)
     tables: CleanTables,
     names: list[str],
     cutoffs: list[int],
@@ -31,8 +34,9 @@ def on_file(
     *,
     judged_on: pd.DataFrame,
     seed: int,
+    configs: Mapping[str, BaseModel] = MappingProxyType({}),
 ) -> None:
-    """Trains on all of a source."""
+    """Trains on all of a source; a model without parameters in `configs` takes its own."""
     matrix = ListeningMatrix.from_pairs(
         tables.interactions, tables.artists[Columns.ARTIST].to_numpy()
     )
@@ -48,7 +52,8 @@ def on_file(
         with terminal.progress(name) as report:
             fits.forget()  # a blend's time is its own, whatever was fitted before it
             started = time.perf_counter()
-            model = train(name, matrix, side=side, seed=seed, on_progress=report)
+            config = configs.get(name)
+            model = train(name, matrix, config, side=side, seed=seed, on_progress=report)
             fit_seconds = time.perf_counter() - started
             judgement = judge(model, matrix, judged_on, cutoffs=cutoffs)
         results[name] = exchange.as_json(
@@ -60,7 +65,7 @@ def on_file(
     print_results(results, cutoffs, json_file)
 
 
-def on_seeds(
+def on_seeds(  # noqa: PLR0913 (as for `on_file`)
     tables: CleanTables,
     names: list[str],
     cutoffs: list[int],
@@ -68,6 +73,7 @@ def on_seeds(
     *,
     splits: tuple[range, float],
     seed: int,
+    configs: Mapping[str, BaseModel] = MappingProxyType({}),
 ) -> None:
     """Trains on what random splits leave, and says what can be said of the difference."""
     seeds, share = splits
@@ -87,6 +93,7 @@ def on_seeds(
             seeds=seeds,
             held_out_share=share,
             cutoffs=cutoffs,
+            configs=configs,
             progress_of=progress_of,
         )
     summary = repeated.summary(seed=seed)

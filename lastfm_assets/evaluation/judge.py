@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sps
 
 from lastfm_assets.evaluation.beyond_accuracy import catalogue_figures, list_figures, tag_counts
 from lastfm_assets.evaluation.metrics import auc_per_user, hits_in_lists, per_user_table
@@ -13,13 +14,18 @@ from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
 from lastfm_assets.listening.split import pairs_of
 from lastfm_assets.models.popularity import Popularity, PopularityConfig
-from lastfm_assets.models.ranking import rank_and_place
+from lastfm_assets.models.product_placing import place_products
+from lastfm_assets.models.ranking import RankedLists, rank_and_place
 from lastfm_assets.models.trained import TrainedModel, train
 from lastfm_assets.progress import Progress, no_progress
 from lastfm_assets.vocabulary import PARTS, Columns
 
 CUTOFF: Final = 10
 """Length of the published lists, and so of the lists that are judged."""
+_MANY: Final = 12
+"""Held-out artists a user from which on sorting all scores is faster than counting higher ones."""
+_LARGE: Final = 50_000
+"""Artists from which on it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +121,13 @@ class Parts:
     """Of the lists judged on held out, see `beyond_accuracy`."""
 
 
-def evaluate_parts(
+def evaluate_parts(  # noqa: PLR0913 (a model, what it learnt, and what is there already)
     model: TrainedModel,
     judged_on: ListeningMatrix,
     split_pairs: pd.DataFrame,
     side: SideTables,
     *,
+    alone: tuple[ListeningMatrix, SideTables] | None = None,
     probe: TrainedModel | None = None,
     on_progress: Progress = no_progress,
 ) -> Parts:
@@ -133,10 +140,11 @@ def evaluate_parts(
     Args:
         model: fitted on train and validation.
         judged_on: the matrix of train and validation.
-        split_pairs: every pair with its `part`.
+        split_pairs: every pair with its `part`; with `alone`, those of the users to judge.
         side: what the model was fitted with; the second fit does not see the tags of validation
             pairs either.
-        probe: the second fit where it is there already, see `train_alone`.
+        alone: what the second fit learns from, see `train_alone`, where it is there already.
+        probe: the second fit where it is there already.
         on_progress: told the steps of the second fit.
 
     Returns:
@@ -146,7 +154,7 @@ def evaluate_parts(
         ValueError: the second fit is not of train alone or of the same parameters and seed, or the
             first is of another matrix.
     """
-    probe_matrix, probe_side = train_alone(judged_on, split_pairs, side)
+    probe_matrix, probe_side = alone or train_alone(judged_on, split_pairs, side)
     validation_pairs = pairs_of(split_pairs, "validation")
     if probe is None:
         probe = train(
@@ -224,14 +232,9 @@ def _rank_users(
     user_rows = matrix.rows_of(users)
     known = user_rows >= 0
     pair_known = known[wanted[0]]
-    ranked, of_known = rank_and_place(
-        model.recommender.scores,
-        user_rows[known],
-        ((np.cumsum(known) - 1)[wanted[0][pair_known]], wanted[1][pair_known]),
-        n=n,
-        n_artists=n_artists,
-        leave_out=matrix.plays if leave_out else None,
-    )
+    of_pairs = (np.cumsum(known) - 1)[wanted[0][pair_known]], wanted[1][pair_known]
+    stay_out = matrix.plays if leave_out else None
+    ranked, of_known = _rank_known(model, user_rows[known], of_pairs, n=n, leave_out=stay_out)
     lists = np.empty((len(users), n), dtype=np.int64)
     lists[known] = ranked.artists
     n_ranked = np.full(len(users), n_artists)
@@ -251,3 +254,30 @@ def _rank_users(
         )
         lists[~known] = one.artists
     return _Ranked(lists, n_ranked, ranks)
+
+
+def _rank_known(
+    model: TrainedModel,
+    user_rows: np.ndarray,
+    wanted: tuple[np.ndarray, np.ndarray],
+    *,
+    n: int,
+    leave_out: sps.csr_array | None,
+) -> tuple[RankedLists, np.ndarray]:
+    """See `rank_and_place`; products of factors are ranked and placed without most of them.
+
+    Many artists of a user are placed sooner in the sorted scores of a small catalogue.
+    """
+    ranked = model.rank(user_rows, n=n, leave_out=leave_out) if model.factors else None
+    many = len(wanted[0]) > _MANY * len(user_rows) and len(model.artist_ids) < _LARGE
+    if ranked is not None and model.factors is not None and not many:
+        return ranked, place_products(model.factors, user_rows, wanted, leave_out=leave_out)
+    lists, ranks = rank_and_place(
+        model.recommender.scores,
+        user_rows,
+        wanted,
+        n=n,
+        n_artists=len(model.artist_ids),
+        leave_out=leave_out,
+    )
+    return lists if ranked is None else ranked, ranks

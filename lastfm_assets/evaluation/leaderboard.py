@@ -10,6 +10,7 @@ import pandas as pd
 
 from lastfm_assets.evaluation.comparison import ERROR, compare
 from lastfm_assets.evaluation.judge import Parts
+from lastfm_assets.evaluation.judged_users import JUDGED_USERS
 from lastfm_assets.evaluation.metrics import bootstrap_intervals, means, precision_ceiling
 from lastfm_assets.models.trained import TrainedModel
 from lastfm_assets.vocabulary import PARTS, Columns
@@ -40,9 +41,13 @@ class Evaluation:
     """`<figure>@10` of the lists judged on held out; see `judge.beyond_accuracy`."""
     per_user: pd.DataFrame
     """`part, user_id, <metric>`; see `judge.evaluate_parts`."""
+    judged_users: int = JUDGED_USERS
+    """Most users that were judged, see `judged_users.of_judged_users`."""
 
     @classmethod
-    def of(cls, model: TrainedModel, parts: Parts) -> "Evaluation":
+    def of(
+        cls, model: TrainedModel, parts: Parts, *, judged_users: int = JUDGED_USERS
+    ) -> "Evaluation":
         """The evaluation of one trained model."""
         parameters = json.dumps(model.config.model_dump(), sort_keys=True)
         return cls(
@@ -52,6 +57,7 @@ class Evaluation:
             model.fingerprint,
             parts.beyond_accuracy,
             parts.per_user,
+            judged_users,
         )
 
     def part(self, part: str) -> pd.DataFrame:

@@ -19,12 +19,14 @@ nothing else is ranked. A user with something held out and no list has 0 (auc: o
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 
 from lastfm_assets.vocabulary import Columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 METRICS: Final = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
 """Those with a cut-off, `<metric>@<k>`."""
@@ -148,8 +150,10 @@ def hits_in_lists(
 
 def per_user_table(
     user_ids: np.ndarray, hits: Hits, held_out: np.ndarray, cutoffs: list[int], auc: np.ndarray
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """`user_id`, the metrics of `metrics_per_user` as `<metric>@<k>`, and `auc`, (n_users,)."""
+    import pandas as pd  # noqa: PLC0415 (large, and not needed where no table is)
+
     columns: dict[str, np.ndarray] = {Columns.USER: user_ids}
     for k in cutoffs:
         for metric, values in metrics_per_user(hits, held_out, k).items():
@@ -157,7 +161,7 @@ def per_user_table(
     return pd.DataFrame({**columns, AUC: auc}, copy=False)
 
 
-def means(per_user: pd.DataFrame) -> dict[str, float]:
+def means(per_user: "pd.DataFrame") -> dict[str, float]:
     """Mean of each metric over the users who have one."""
     metrics = per_user.drop(columns=Columns.USER)
     return {str(name): float(value) for name, value in metrics.mean(skipna=True).items()}

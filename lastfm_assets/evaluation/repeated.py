@@ -1,11 +1,13 @@
 """Models judged on several random splits of one source, and what can be said of them."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import pandas as pd
+from pydantic import BaseModel
 
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.evaluation.comparison import compare, mean_over_splits
@@ -79,7 +81,7 @@ class Repeated:
         return compare(mean_over_splits(splits), seed=seed)
 
 
-def evaluate_repeatedly(
+def evaluate_repeatedly(  # noqa: PLR0913 (what learns from what, and how it is judged)
     tables: CleanTables,
     names: Sequence[str],
     *,
@@ -87,17 +89,19 @@ def evaluate_repeatedly(
     held_out_share: float,
     cutoffs: list[int],
     progress_of: Callable[[str, int], Progress],
+    configs: Mapping[str, BaseModel] = MappingProxyType({}),
 ) -> Repeated:
     """Holds a share of all pairs out at random, trains on the rest and judges, for each seed.
 
     Args:
-        tables: of one source; each model's parameters are its defaults.
+        tables: of one source.
         names: models.
         seeds: of the splits and of the models.
         held_out_share: share of all pairs, drawn over pairs and not per user, as in most
             published results on this kind of data.
         cutoffs: list lengths.
         progress_of: model and seed -> who is told of its training.
+        configs: parameters by model; one that is not there takes its own.
 
     Returns:
         The figures. Training sees neither held-out pairs nor the tags of those pairs.
@@ -121,7 +125,10 @@ def evaluate_repeatedly(
         for name in names:
             fits.forget()
             started = time.perf_counter()
-            model = train(name, matrix, side=side, seed=seed, on_progress=progress_of(name, seed))
+            report = progress_of(name, seed)
+            model = train(
+                name, matrix, config=configs.get(name), side=side, seed=seed, on_progress=report
+            )
             fitted = time.perf_counter()
             judgement = judge(model, matrix, held_out, cutoffs=cutoffs)
             per_user[name].append(judgement.per_user.assign(**{SEED: seed}))

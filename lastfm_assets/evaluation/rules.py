@@ -6,6 +6,7 @@ from typing import Final
 import pandas as pd
 
 from lastfm_assets.evaluation.comparison import verdict
+from lastfm_assets.evaluation.judged_users import of_judged_users
 from lastfm_assets.evaluation.leaderboard import Evaluation
 from lastfm_assets.evaluation.metrics import AUC
 from lastfm_assets.evaluation.segments import KIND, SEGMENT, USERS
@@ -28,8 +29,9 @@ def metrics_are_shares(evaluation: Evaluation, split_pairs: pd.DataFrame) -> Fin
 
 
 def every_user_is_judged(evaluation: Evaluation, split_pairs: pd.DataFrame) -> Finding:
-    """Each user with something held out is judged once, and nobody else."""
-    expected = set(pairs_of(split_pairs, "held_out")[Columns.USER])
+    """Each user with something held out is judged once, or each of those drawn; nobody else."""
+    of_drawn = of_judged_users(split_pairs, evaluation.judged_users, seed=evaluation.seed)
+    expected = set(pairs_of(of_drawn, "held_out")[Columns.USER])
     judged = evaluation.part("held_out")[Columns.USER]
     return no_violations(
         missing=len(expected - set(judged)),

@@ -10,7 +10,7 @@ import pandas as pd
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.lineage import columns_of, lineage_of
 from lastfm_assets.automation.metadata import OWNERS, key, table_metadata
-from lastfm_assets.automation.resources import BESIDE, StoreIOManager
+from lastfm_assets.automation.resources import BESIDE, StoreIOManager, step_of
 from lastfm_assets.errors import StoreError
 from lastfm_assets.evaluation.gate import Champion
 from lastfm_assets.insight.history import (
@@ -37,10 +37,6 @@ _LEADERBOARD = key("evaluation", "leaderboard")
 _INTERACTIONS = dg.AssetIn(key("listening", "interactions"))
 _ARTISTS = dg.AssetIn(key("listening", "artists"))
 _CHAMPION = dg.AssetIn(key("evaluation", "champion"))
-_RAW_INPUTS = {
-    f"raw_{table.asset}": dg.AssetIn(key("raw", table.asset), dagster_type=pd.DataFrame)
-    for table in RAW_TABLES
-}
 _SOURCE: Final = "raw/source"
 _KEYS: Final = "raw/keys"
 _MONTHS: Final = "insight/tag_trends"
@@ -107,9 +103,14 @@ def history_table(
         "lists": dg.AssetIn(key("recommendations", "top_artists")),
         "similar_artists": dg.AssetIn(key("recommendations", "similar_artists")),
         "history": dg.AssetIn(HISTORY_KEY),
-        **_RAW_INPUTS,
     },
-    deps=[PUBLISHED, _OPTIONAL[_SOURCE], _OPTIONAL[_KEYS]],
+    # of the raw tables only their rows are counted
+    deps=[
+        *(key("raw", table.asset) for table in RAW_TABLES),
+        PUBLISHED,
+        _OPTIONAL[_SOURCE],
+        _OPTIONAL[_KEYS],
+    ],
     metadata={BESIDE: list(STUDY_TABLES)},
     group_name="insight",
     kinds={"html"},
@@ -162,7 +163,6 @@ def report(  # noqa: PLR0917 (as many tables as the page shows)
     store: dg.ResourceParam[Store],
     io_manager: dg.ResourceParam[StoreIOManager],
     ui_url: dg.ResourceParam[str],
-    **raw: pd.DataFrame,
 ) -> dg.MaterializeResult[Report]:
     """One page that shows what this refresh found: models, lists, data, and a search over all.
 
@@ -186,7 +186,10 @@ def report(  # noqa: PLR0917 (as many tables as the page shows)
             lists=lists,
             similar_artists=similar_artists,
             history=history,
-            rows_read={table.stem: len(raw[f"raw_{table.asset}"]) for table in RAW_TABLES},
+            rows_read={
+                table.stem: io_manager.rows(step_of(context), key("raw", table.asset))
+                for table in RAW_TABLES
+            },
             source=source,
             refreshed_at=refresh[REFRESHED_AT].to_pydatetime(),
             run_id=str(refresh[RUN]),
@@ -215,8 +218,7 @@ def _those_there(
 
     A table that cannot be read is as good as not made: no study may stop a refresh.
     """
-    step = (context.run.run_id, context.op_execution_context.get_step_execution_context().step.key)
-    found = {}
+    step, found = step_of(context), {}
     for name, asset in _OPTIONAL.items():
         if io_manager.store.has(asset.path, pd.DataFrame):
             try:

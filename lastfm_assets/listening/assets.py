@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
 
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.lineage import columns_of, lineage_of
@@ -15,7 +16,7 @@ from lastfm_assets.automation.metadata import (
     table_metadata,
 )
 from lastfm_assets.automation.pictures import picture
-from lastfm_assets.automation.resources import SIGNATURE, SOURCE
+from lastfm_assets.automation.resources import SIGNATURE, SOURCE, StoreIOManager, step_of
 from lastfm_assets.errors import SourceUnavailableError
 from lastfm_assets.io import Store
 from lastfm_assets.listening import charts
@@ -29,13 +30,16 @@ from lastfm_assets.listening.clean import (
 )
 from lastfm_assets.listening.load import read_tables
 from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.memory import bytes_to_clean, rows_expected
 from lastfm_assets.listening.side import without_pairs
 from lastfm_assets.listening.split import pairs_of, split
 from lastfm_assets.listening.tables import RAW_TABLES
 from lastfm_assets.listening.weighting import Scheme, Weighting
 from lastfm_assets.listening.wording import plural
+from lastfm_assets.memory import Memory
 from lastfm_assets.provenance import code_version
 from lastfm_assets.settings import data_folder
+from lastfm_assets.sources.files import PlaysFile
 from lastfm_assets.sources.resolve import open_source
 from lastfm_assets.sources.signature import signature_of
 from lastfm_assets.vocabulary import Columns
@@ -74,15 +78,18 @@ _CLEAN = {
     "rejected_rows": "Every row that cleaning refused, with file, line, text and reason.",
 }
 SPLIT = key("listening", "split")
+_PLAYS = key("raw", "user_artists")
 TRAINING_TAGS = key("listening", "training_tags")
 SOURCE_KEY = key("raw", "source")
 _PARSING = code_version(
-    *(f"listening/{name}.py" for name in ("about", "keys", "load", "parse", "tables")),
+    *(f"listening/{name}.py" for name in ("about", "blocks", "keys", "load", "parse", "tables")),
     "listening/described",
     "sources/described_keys.py",
     "sources/description.py",
 )
-_CLEANING = code_version("listening/about.py", "listening/clean.py", "listening/tables.py")
+_CLEANING = code_version(
+    *(f"listening/{name}.py" for name in ("about", "blocks", "clean", "pairs", "tables"))
+)
 
 
 def _scheduled(context: dg.AssetExecutionContext) -> bool:
@@ -111,6 +118,7 @@ def raw_files(
     context: dg.AssetExecutionContext,
     source: dg.ResourceParam[str | None],
     store: dg.ResourceParam[Store],
+    memory: dg.ResourceParam[Memory],
 ) -> Iterator[dg.MaterializeResult[pd.DataFrame]]:
     """Reads all files of the source before any table is replaced: one bad file replaces none."""
     opened = open_source(
@@ -132,6 +140,8 @@ def raw_files(
         if opened.is_fallback
         else signature_of(source, data_folder=data_folder())
     )
+    if opened.plays is not None:
+        _require_memory(memory, opened.plays)
     found = read_tables(opened, log_progress(context, "bytes read"))
     stamp = {SOURCE: opened.name, SIGNATURE: signature}
     tables = {table.asset: getattr(found.raw, table.asset) for table in RAW_TABLES}
@@ -154,9 +164,19 @@ def raw_files(
     ]
 
 
+def _require_memory(memory: Memory, plays: PlaysFile) -> None:
+    """Refuses a table of plays that could not be read and cleaned, before it is read."""
+    try:
+        rows = rows_expected(plays)
+    except (OSError, UnicodeError, pa.ArrowException):
+        return  # whoever reads it says what is wrong
+    needed = bytes_to_clean(rows, timed=plays.description.columns.time is not None)
+    memory.require(needed, f"reading and cleaning some {rows:,} rows", "use LASTFM_ENGINE=spark")
+
+
 def _keep_other_tables(store: Store) -> None:
     """Lets the sample stand in for a source only where no real table would be replaced."""
-    first = key("raw", "user_artists").path
+    first = _PLAYS.path
     held = store.source_of(first, pd.DataFrame) if store.has(first, pd.DataFrame) else "sample"
     if held != "sample":
         raise SourceUnavailableError(
@@ -238,19 +258,22 @@ def _by_reason(rejected: pd.DataFrame) -> dict[str, int]:
 
 @dg.asset(
     key=SPLIT,
-    ins={
-        "interactions": dg.AssetIn(key("listening", "interactions")),
-        "user_artists": dg.AssetIn(key("raw", "user_artists")),
-    },
+    ins={"interactions": dg.AssetIn(key("listening", "interactions"))},
+    deps=[_PLAYS],  # read where plays have a time, and then only
     group_name="listening",
     kinds={"pandas", "parquet"},
     owners=OWNERS,
-    code_version=code_version("listening/clean.py", "listening/split.py"),
+    code_version=code_version(
+        *(f"listening/{name}.py" for name in ("blocks", "clean", "pairs", "split"))
+    ),
     metadata=columns_of(SPLIT),
 )
 @fails_clearly
 def split_pairs(
-    interactions: pd.DataFrame, user_artists: pd.DataFrame, seed: dg.ResourceParam[int]
+    context: dg.AssetExecutionContext,
+    interactions: pd.DataFrame,
+    seed: dg.ResourceParam[int],
+    io_manager: dg.ResourceParam[StoreIOManager],
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """Each user's pairs dealt into 70% train, 10% validation and 20% held out.
 
@@ -261,7 +284,10 @@ def split_pairs(
     - **validation** is what parameters and the champion are chosen on,
     - **held_out** is what they are judged on, and chooses nothing.
     """
-    table = split(interactions, seed=seed, plays=plays_in_time(user_artists))
+    plays = None
+    if Columns.FIRST_PLAYED in interactions:
+        plays = plays_in_time(io_manager.read(step_of(context), _PLAYS, pd.DataFrame))
+    table = split(interactions, seed=seed, plays=plays)
     sizes = {f"{part}_pairs": int(n) for part, n in table[Columns.PART].value_counts().items()}
     how = "by time" if Columns.FIRST_PLAYED in table else "at random"
     return dg.MaterializeResult(
@@ -314,7 +340,9 @@ class WeightingConfig(dg.Config):
     group_name="listening",
     kinds={"scipy"},
     owners=OWNERS,
-    code_version=code_version("listening/matrix.py", "listening/weighting.py"),
+    code_version=code_version(
+        *(f"listening/{name}.py" for name in ("blocks", "matrix", "weighting"))
+    ),
 )
 @fails_clearly
 def weighted_matrix(

@@ -1,12 +1,16 @@
 """Raw tables to clean ones; every row that is refused is kept with its file, line and reason."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.listening.about import About
+from lastfm_assets.listening.blocks import positions_in, whole
+from lastfm_assets.listening.pairs import Pairs
 from lastfm_assets.listening.tables import (
     ARTISTS,
     FRIENDS,
@@ -27,6 +31,12 @@ LAST_YEAR: Final = 2100
 """A bound against typing errors; the true end is unknown without reading the clock."""
 MERGED: Final = "duplicate pair, plays added to its first line"
 """The one reason that loses nothing: the row's plays are kept."""
+_GOOD: Final = np.int8(-1)
+"""In the place of a reason: there is none."""
+_AS_READ: Final = np.int8(-2)
+"""In the place of a reason: the one that the row was read with."""
+
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,33 +139,45 @@ class _Rows:
     def __init__(self, raw: pd.DataFrame, table: RawTable) -> None:
         self._raw = raw
         self._table = table
-        self._reason = raw[Columns.REASON].copy()
+        self._reasons: list[str] = []
+        self._why = np.where(raw[Columns.REASON].notna(), _AS_READ, _GOOD)
         for field in table.fields:
             if field.kind == "text" and field.required:
                 length = raw[field.column].str.len()
                 self.refuse(length == 0, f"{field.header} is empty")
                 self.refuse(length > LONGEST_TEXT, f"{field.header} is overlong")
 
-    def refuse(self, rows: pd.Series, reason: str) -> None:
+    def refuse(self, rows: "pd.Series[bool] | Flags", reason: str) -> None:
         """Notes a reason against those rows that have none yet."""
-        self._reason[rows.fillna(value=False).astype(bool) & self._reason.isna()] = reason
+        if isinstance(rows, pd.Series):
+            rows = rows.fillna(value=False).to_numpy(dtype=bool)
+        self._why[rows & (self._why == _GOOD)] = len(self._reasons)
+        self._reasons.append(reason)
+
+    def good(self) -> Flags:
+        """(n,) which rows have no reason against them."""
+        return np.asarray(self._why == _GOOD)
 
     def kept(self) -> pd.DataFrame:
         """Rows without a reason against them, in file order."""
-        return self._raw[self._reason.isna()]
+        return self._raw[self.good()]
 
     def rejected(self) -> pd.DataFrame:
         """Rows refused so far: file (without ending), line, text and reason."""
-        rows = self._raw[self._reason.notna()]
+        at = np.flatnonzero(~self.good())
+        rows = self._raw.iloc[at]
         fields = [field.column for field in self._table.fields]
         values = rows[fields].astype("string").fillna("").itertuples(index=False)
         written = pd.Series(["\t".join(row) for row in values], index=rows.index, dtype="str")
+        # both constants are negative: a row that came with a reason takes None, and then its own
+        said = np.array([*self._reasons, None, None], dtype=object)[self._why[at]]
+        reasons = pd.Series(said, index=rows.index, dtype="str")
         return pd.DataFrame(
             {
                 Columns.FILE: pd.Series(self._table.stem, index=rows.index, dtype="str"),
                 Columns.LINE: rows[Columns.LINE],
                 Columns.TEXT: rows[Columns.TEXT].where(rows[Columns.TEXT].notna(), written),
-                Columns.REASON: self._reason[rows.index],
+                Columns.REASON: reasons.where(reasons.notna(), rows[Columns.REASON]),
             }
         )
 
@@ -175,22 +197,28 @@ def _interactions(
     rows = _Rows(raw, USER_ARTISTS)
     rows.refuse(raw[Columns.PLAYS] <= 0, "plays not above zero")
     rows.refuse(raw[Columns.PLAYS] > MOST_PLAYS, f"plays above {MOST_PLAYS}")
-    rows.refuse(~raw[Columns.ARTIST].isin(artists[Columns.ARTIST]), "unknown artist")
-    pair = [Columns.USER, Columns.ARTIST]
-    moment = [name for name in (Columns.PLAYED_AT,) if name in raw]
-    plays = rows.kept()[[*pair, Columns.PLAYS, *moment]]
-    plays = plays.astype(dict.fromkeys([*pair, Columns.PLAYS], "int64"))
+    catalogue = artists[Columns.ARTIST].to_numpy(np.int64)
+    artist_rows = positions_in(catalogue, raw[Columns.ARTIST])
+    rows.refuse(artist_rows < 0, "unknown artist")
+    good = rows.good()
+    pairs = Pairs.of(_only(whole(raw[Columns.USER]), good), _only(artist_rows, good), catalogue)
+    del artist_rows
     if not comes_again:  # else it is no mistake
-        rows.refuse(plays.duplicated(pair).reindex(raw.index), MERGED)
-    taken = {Columns.PLAYS: (Columns.PLAYS, "sum")}
-    if moment:
-        taken |= {
-            Columns.FIRST_PLAYED: (Columns.PLAYED_AT, "min"),
-            Columns.LAST_PLAYED: (Columns.PLAYED_AT, "max"),
-        }
-    summed = pd.DataFrame(plays.groupby(pair, sort=True, as_index=False).agg(**taken))
-    summed[Columns.PLAYS] = summed[Columns.PLAYS].clip(upper=MOST_PLAYS)
-    return summed, rows.rejected()
+        again = np.zeros(len(raw), dtype=bool)
+        again[np.flatnonzero(good)[pairs.repeated()] if pairs.comes_again else []] = True
+        rows.refuse(again, MERGED)
+    plays = pairs.reduced(_only(whole(raw[Columns.PLAYS]), good), np.add)
+    taken: dict[str, Any] = {Columns.PLAYS: np.minimum(plays, MOST_PLAYS, out=plays)}
+    if Columns.PLAYED_AT in raw:
+        moments = _only(raw[Columns.PLAYED_AT].to_numpy(), good)
+        taken[Columns.FIRST_PLAYED] = pairs.reduced(moments, np.minimum)
+        taken[Columns.LAST_PLAYED] = pairs.reduced(moments, np.maximum)
+    return pd.DataFrame(pairs.named() | taken, copy=False), rows.rejected()
+
+
+def _only(values: npt.NDArray[Any], good: Flags) -> npt.NDArray[Any]:
+    """The good ones of (n,) values; the array itself where all are."""
+    return values if good.all() else values[good]
 
 
 def _tags(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -2,13 +2,23 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sps
 
+from lastfm_assets.listening.blocks import (
+    Positions,
+    blocks,
+    position_type,
+    positions_in,
+    ranked,
+)
 from lastfm_assets.listening.weighting import Weigher, Weighting
 from lastfm_assets.vocabulary import Columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,7 @@ class ListeningMatrix:
 
     @classmethod
     def from_pairs(
-        cls, pairs: pd.DataFrame, artist_ids: np.ndarray, *, weighting: Weighting | None = None
+        cls, pairs: "pd.DataFrame", artist_ids: np.ndarray, *, weighting: Weighting | None = None
     ) -> "ListeningMatrix":
         """Builds the matrix of some pairs over the whole catalogue.
 
@@ -62,16 +72,44 @@ class ListeningMatrix:
         Raises:
             ValueError: an artist is not in the catalogue.
         """
-        user_ids = np.unique(pairs[Columns.USER].to_numpy(np.int64))
-        rows = np.searchsorted(user_ids, pairs[Columns.USER].to_numpy())
-        columns = _positions(np.asarray(artist_ids), pairs[Columns.ARTIST].to_numpy())
-        if (columns < 0).any():
-            raise ValueError(f"{(columns < 0).sum()} pairs name artists outside the catalogue")
+        user_ids, rows = ranked(pairs[Columns.USER].to_numpy(np.int64))
+        columns = positions_in(np.asarray(artist_ids), pairs[Columns.ARTIST])
+        unknown = int(np.count_nonzero(columns < 0))
+        if unknown:
+            raise ValueError(f"{unknown} pairs name artists outside the catalogue")
         counts = pairs[Columns.PLAYS].to_numpy(np.float32)
-        shape = (len(user_ids), len(artist_ids))
-        plays = sps.coo_array((counts, (rows, columns)), shape=shape).tocsr()
-        plays.sort_indices()
+        plays = _by_user(counts, rows, columns, (len(user_ids), len(artist_ids)))
         return cls(plays, user_ids, np.asarray(artist_ids), weighting or Weighting())
+
+    @classmethod
+    def from_columns(
+        cls,
+        users: np.ndarray,
+        artists: np.ndarray,
+        plays: np.ndarray,
+        *,
+        weighting: Weighting | None = None,
+    ) -> "ListeningMatrix":
+        """Builds the matrix of some pairs without a table of them, and without pandas.
+
+        Args:
+            users: (n,) whole numbers.
+            artists: (n,) whole numbers; they are the catalogue.
+            plays: (n,) counts >= 1; no pair of user and artist twice.
+            weighting: as for `from_pairs`.
+
+        Returns:
+            The matrix of these users and artists.
+        """
+        user_ids, rows = np.unique(users, return_inverse=True)
+        artist_ids, columns = np.unique(artists, return_inverse=True)
+        shape = (len(user_ids), len(artist_ids))
+        kind = position_type(max(shape))
+        made = _by_user(
+            plays.astype(np.float32, copy=False), rows.astype(kind), columns.astype(kind), shape
+        )
+        ids = (user_ids.astype(np.int64, copy=False), artist_ids.astype(np.int64, copy=False))
+        return cls(made, *ids, weighting or Weighting())
 
     def weighted(self, weighting: Weighting) -> sps.csr_array:
         """(n_users, n_artists) float32 weights on the same pattern; carried ones where they fit."""
@@ -85,14 +123,16 @@ class ListeningMatrix:
     def fingerprint(self) -> str:
         """SHA-256 (hex) of ids and plays: the same data, the same text."""
         digest = hashlib.sha256()
-        for array in (
-            self.user_ids,
-            self.artist_ids,
-            self.plays.indptr.astype(np.int64),
-            self.plays.indices.astype(np.int64),
-            self.plays.data.astype(np.float32),
+        plays = self.plays
+        for array, kind in (
+            (self.user_ids, self.user_ids.dtype),
+            (self.artist_ids, self.artist_ids.dtype),
+            (plays.indptr, np.int64),
+            (plays.indices, np.int64),
+            (plays.data, np.float32),
         ):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            for rows in blocks(len(array)):
+                digest.update(np.ascontiguousarray(array[rows], dtype=kind).data)
         return digest.hexdigest()
 
     def rows_of(self, user_ids: np.ndarray) -> np.ndarray:
@@ -102,6 +142,22 @@ class ListeningMatrix:
     def columns_of(self, artist_ids: np.ndarray) -> np.ndarray:
         """(n,) column of each artist id, -1 where the catalogue does not know it."""
         return _positions(self.artist_ids, artist_ids)
+
+
+def _by_user(
+    counts: np.ndarray, rows: Positions, columns: Positions, shape: tuple[int, int]
+) -> sps.csr_array:
+    """The (n_users, n_artists) matrix of (n,) pairs; as they are where they come in its order."""
+    later = rows[1:] > rows[:-1]
+    later |= (rows[1:] == rows[:-1]) & (columns[1:] > columns[:-1])
+    if later.all():
+        kind = position_type(max(*shape, len(counts)))
+        starts = np.zeros(shape[0] + 1, dtype=kind)
+        np.cumsum(np.bincount(rows, minlength=shape[0]), out=starts[1:])
+        return sps.csr_array((counts, columns.astype(kind, copy=False), starts), shape=shape)
+    plays = sps.coo_array((counts, (rows, columns)), shape=shape).tocsr()
+    plays.sort_indices()
+    return plays
 
 
 def _positions(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:

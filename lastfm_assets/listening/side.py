@@ -2,12 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 
 from lastfm_assets.vocabulary import Columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PAIR: Final = [Columns.USER, Columns.ARTIST]
 _TAGGED: Final = [*_PAIR, Columns.TAG]
@@ -22,20 +24,17 @@ class SideTables:
     (`without_tags_of`) before a model that is to be judged sees them.
     """
 
-    tag_assignments: pd.DataFrame
+    tag_assignments: "pd.DataFrame"
     """`user_id, artist_id, tag_id`, int64, one row an assignment; further columns do not matter."""
-    friendships: pd.DataFrame
+    friendships: "pd.DataFrame"
     """`user_id, friend_id`, int64."""
 
     @classmethod
     def none(cls) -> "SideTables":
         """Nothing is known beside plays."""
-        return cls(
-            pd.DataFrame({name: np.empty(0, np.int64) for name in _TAGGED}),
-            pd.DataFrame({name: np.empty(0, np.int64) for name in _FRIENDS}),
-        )
+        return _Nothing()
 
-    def without_tags_of(self, pairs: pd.DataFrame) -> "SideTables":
+    def without_tags_of(self, pairs: "pd.DataFrame") -> "SideTables":
         """The same without the tags that these users gave these artists.
 
         Args:
@@ -54,7 +53,32 @@ class SideTables:
         return digest.hexdigest()
 
 
-def without_pairs(tag_assignments: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+class _Nothing(SideTables):
+    """No tag and no friend; the tables are made when somebody looks at them."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        """Holds nothing."""
+
+    @property
+    def tag_assignments(self) -> "pd.DataFrame":
+        """See `SideTables`; no row."""
+        return _no_rows(_TAGGED)
+
+    @property
+    def friendships(self) -> "pd.DataFrame":
+        """See `SideTables`; no row."""
+        return _no_rows(_FRIENDS)
+
+
+def _no_rows(columns: list[str]) -> "pd.DataFrame":
+    import pandas as pd  # noqa: PLC0415 (large, and not needed where no table is)
+
+    return pd.DataFrame({name: np.empty(0, np.int64) for name in columns})
+
+
+def without_pairs(tag_assignments: "pd.DataFrame", pairs: "pd.DataFrame") -> "pd.DataFrame":
     """Tag assignments whose user and artist are not among some pairs.
 
     Args:
@@ -64,6 +88,8 @@ def without_pairs(tag_assignments: pd.DataFrame, pairs: pd.DataFrame) -> pd.Data
     Returns:
         The other rows, in their order, index from 0.
     """
+    import pandas as pd  # noqa: PLC0415 (large, and not needed where no table is)
+
     named = pd.MultiIndex.from_frame(pairs[_PAIR])
     inside = pd.MultiIndex.from_frame(tag_assignments[_PAIR]).isin(named)
     return tag_assignments[~inside].reset_index(drop=True)

@@ -4,25 +4,29 @@ Where plays have a time, what a user found last is held out: figures then say ho
 discovery is foretold. Without times (HetRec), pairs are dealt at random, seeded.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
+from lastfm_assets.listening.blocks import blocks, ordered_within, ranked
 from lastfm_assets.vocabulary import PARTS, Columns, Part
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HELD_OUT_SHARE: Final = 0.2
 VALIDATION_SHARE: Final = 0.1
 
 
 def split(
-    interactions: pd.DataFrame,
+    interactions: "pd.DataFrame",
     *,
     seed: int,
     held_out_share: float = HELD_OUT_SHARE,
     validation_share: float = VALIDATION_SHARE,
-    plays: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+    plays: "pd.DataFrame | None" = None,
+) -> "pd.DataFrame":
     """Deals every pair to exactly one part, user by user.
 
     A user's pairs, in an order, fill held out first, then validation, then train. With
@@ -57,32 +61,36 @@ def split(
         )
     users = interactions[Columns.USER].to_numpy()
     draw = pair_hash(users, interactions[Columns.ARTIST].to_numpy(), seed)
+    user_ids, user_rows = ranked(users)
     if Columns.FIRST_PLAYED in interactions:
         moment = interactions[Columns.FIRST_PLAYED].to_numpy("datetime64[s]").astype(np.int64)
-        order = np.lexsort((draw, -moment, users))
+        order = np.lexsort((draw, -moment, user_rows))
     else:
-        order = np.lexsort((draw, users))
-    _, first, count = np.unique(users[order], return_index=True, return_counts=True)
-    place = np.arange(len(users)) - np.repeat(first, count)
+        order = ordered_within(user_rows, len(user_ids), draw)
+    del draw
+    count = np.bincount(user_rows, minlength=len(user_ids))
     held_out = np.minimum(np.floor(held_out_share * count + 0.5), count - 1)
     validation = np.minimum(np.floor(validation_share * count + 0.5), count - 1 - held_out)
-    part = np.where(
-        place < np.repeat(held_out, count),
-        PARTS.index("held_out"),
-        np.where(
-            place < np.repeat(held_out + validation, count),
-            PARTS.index("validation"),
-            PARTS.index("train"),
-        ),
-    )
-    codes = np.empty(len(users), dtype=np.int8)
-    codes[order] = part
-    parts = pd.Categorical.from_codes(codes.tolist(), categories=pd.Index(PARTS))
+    codes = np.empty(len(order), dtype=np.int8)
+    codes[order] = _dealt_in_order(held_out, validation, count)
+    import pandas as pd  # noqa: PLC0415 (large, and not needed where no table is)
+
+    parts = pd.Categorical.from_codes(codes, categories=pd.Index(PARTS))
     dealt = interactions.assign(**{Columns.PART: parts})
     return dealt if plays is None else _up_to_the_cut(dealt, plays)
 
 
-def _up_to_the_cut(dealt: pd.DataFrame, plays: pd.DataFrame) -> pd.DataFrame:
+def _dealt_in_order(
+    held_out: np.ndarray, validation: np.ndarray, count: np.ndarray
+) -> npt.NDArray[np.int8]:
+    """(n,) place in `PARTS` of each pair, user by user, from (n_users,) sizes of the parts."""
+    sizes = np.stack([held_out, validation, count - held_out - validation], axis=1)
+    parts = [PARTS.index(part) for part in ("held_out", "validation", "train")]
+    in_turn = np.tile(np.array(parts, dtype=np.int8), len(count))
+    return np.repeat(in_turn, sizes.astype(np.int64).ravel())
+
+
+def _up_to_the_cut(dealt: "pd.DataFrame", plays: "pd.DataFrame") -> "pd.DataFrame":
     """The pairs without the plays that come after what their user puts aside begins."""
     first, user = dealt[Columns.FIRST_PLAYED], dealt[Columns.USER]
     is_train, is_held_out = (dealt[Columns.PART] == part for part in ("train", "held_out"))
@@ -98,8 +106,8 @@ def _up_to_the_cut(dealt: pd.DataFrame, plays: pd.DataFrame) -> pd.DataFrame:
 
 
 def random_split(
-    interactions: pd.DataFrame, *, seed: int, held_out_share: float
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    interactions: "pd.DataFrame", *, seed: int, held_out_share: float
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Holds a share of all pairs out, whoever's they are.
 
     The usual split of published results; `split`, which gives each user the same share, has the
@@ -129,10 +137,11 @@ def random_split(
     )
 
 
-def pairs_of(split_pairs: pd.DataFrame, *parts: Part) -> pd.DataFrame:
+def pairs_of(split_pairs: "pd.DataFrame", *parts: Part) -> "pd.DataFrame":
     """The pairs of one or several parts: `user_id, artist_id, plays`."""
-    chosen = split_pairs[split_pairs[Columns.PART].isin(parts)]
-    return chosen[[Columns.USER, Columns.ARTIST, Columns.PLAYS]].reset_index(drop=True)
+    chosen = split_pairs[Columns.PART].isin(parts).to_numpy()
+    pairs = split_pairs[[Columns.USER, Columns.ARTIST, Columns.PLAYS]]
+    return pairs[chosen].reset_index(drop=True)
 
 
 def pair_hash(users: np.ndarray, artists: np.ndarray, seed: int) -> np.ndarray:
@@ -141,9 +150,12 @@ def pair_hash(users: np.ndarray, artists: np.ndarray, seed: int) -> np.ndarray:
     SplitMix64's finaliser (Steele, Lea & Flood, 2014), folded over seed, user and artist; any
     engine can compute it.
     """
-    value = _mix(np.full(len(users), seed % 2**64, dtype=np.uint64))
-    value = _mix(value ^ users.astype(np.int64).view(np.uint64))
-    return _mix(value ^ artists.astype(np.int64).view(np.uint64))
+    start = _mix(np.full(1, seed % 2**64, dtype=np.uint64))
+    draws = np.empty(len(users), dtype=np.uint64)
+    for rows in blocks(len(users)):
+        value = _mix(start ^ users[rows].astype(np.int64).view(np.uint64))
+        draws[rows] = _mix(value ^ artists[rows].astype(np.int64).view(np.uint64))
+    return draws
 
 
 def _mix(value: np.ndarray) -> np.ndarray:

@@ -16,11 +16,15 @@ each weight is multiplied by
 with p_ua plays, so that a user's usual artist keeps its weight whatever :math:`\gamma` is.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, Self, get_args
 
 import numpy as np
 import scipy.sparse as sps
+
+from lastfm_assets.listening.blocks import blocks
 
 Scheme = Literal["plays", "binary", "log", "bm25", "bm25_plays"]
 """`bm25` is on presence: on raw counts it does harm here, as play counts are heavy-tailed."""
@@ -53,10 +57,12 @@ class Weigher:
     def fit(cls, plays: sps.csr_array, weighting: Weighting) -> Self:
         """Takes statistics from (n_users, n_artists) counts, every stored entry >= 1."""
         n_users, n_artists = plays.shape
-        listeners = np.bincount(plays.indices, minlength=n_artists)
+        listeners = np.zeros(n_artists, dtype=np.int64)
+        for pairs in blocks(plays.nnz):
+            listeners += np.bincount(plays.indices[pairs], minlength=n_artists)
         rarity = np.log(np.maximum(n_users / (1.0 + listeners), 1.0))
-        length = float(_counts(plays, weighting).sum()) / max(n_users, 1)
-        return cls(weighting, rarity, length)
+        total = plays.nnz if _is_of_presence(weighting) else plays.data.sum(dtype=np.float64)
+        return cls(weighting, rarity, float(total) / max(n_users, 1))
 
     def weights(self, plays: sps.csr_array) -> np.ndarray:
         """Weights of the stored pairs, of the users fitted on or of others.
@@ -67,10 +73,13 @@ class Weigher:
         Returns:
             (nnz,) float32 >= 0, dimensionless, in the order of `plays.data`.
         """
-        weights = self._by_scheme(plays)
-        if self.weighting.intensity:
-            weights = weights * _relative_loudness(plays) ** self.weighting.intensity
-        return np.asarray(weights, dtype=np.float32)
+        weights = np.empty(plays.nnz, dtype=np.float32)
+        for pairs, part in _whole_users(plays):
+            weights[pairs] = self._by_scheme(part)
+            if self.weighting.intensity:
+                louder = _relative_loudness(part) ** self.weighting.intensity
+                weights[pairs] = weights[pairs] * louder
+        return weights
 
     def _by_scheme(self, plays: sps.csr_array) -> np.ndarray:
         scheme = self.weighting.scheme
@@ -91,6 +100,16 @@ class Weigher:
         return sps.csr_array((self.weights(plays), plays.indices, plays.indptr), shape=plays.shape)
 
 
+def _whole_users(plays: sps.csr_array) -> Iterator[tuple[slice, sps.csr_array]]:
+    """The pairs of some users at a time, and their rows: passing arrays are 64 bits wide."""
+    starts, nnz = plays.indptr, plays.nnz
+    cuts = [0, *np.searchsorted(starts, [rows.stop for rows in blocks(nnz)]).tolist()]
+    for first, end in pairwise(cuts):
+        pairs = slice(int(starts[first]), int(starts[end]))
+        inside = (plays.data[pairs], plays.indices[pairs], starts[first : end + 1] - starts[first])
+        yield pairs, sps.csr_array(inside, shape=(end - first, plays.shape[1]))
+
+
 def _relative_loudness(plays: sps.csr_array) -> np.ndarray:
     """(nnz,) log(1 + plays) over the user's mean of it; 1 throughout for an even user."""
     loudness = np.log1p(plays.data.astype(np.float64))
@@ -101,5 +120,9 @@ def _relative_loudness(plays: sps.csr_array) -> np.ndarray:
 
 
 def _counts(plays: sps.csr_array, weighting: Weighting) -> np.ndarray:
-    presence = weighting.scheme in ("binary", "bm25")
-    return np.ones(plays.nnz) if presence else plays.data.astype(np.float64)
+    return np.ones(plays.nnz) if _is_of_presence(weighting) else plays.data.astype(np.float64)
+
+
+def _is_of_presence(weighting: Weighting) -> bool:
+    """Whether a pair counts once, however often it was played."""
+    return weighting.scheme in ("binary", "bm25")

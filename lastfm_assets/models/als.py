@@ -19,7 +19,7 @@ from lastfm_assets.models.arrays import (
     weigher_from_arrays,
     weigher_to_arrays,
 )
-from lastfm_assets.models.factors import Factors
+from lastfm_assets.models.factors import Factors, mean_contributions
 from lastfm_assets.models.search import Between
 from lastfm_assets.progress import Progress, no_progress
 
@@ -123,13 +123,9 @@ class Als:
 
     def contributions(self, plays: sps.csr_array, artists: np.ndarray) -> Iterator[np.ndarray]:
         """Exact for the folded-in vectors, averaged over the fits."""
-        confidence = self._confidence(plays)
-        of_fits = [
-            fit.contributions(confidence, artists, self.config.regularization)
-            for fit in self._fits()
-        ]
-        for shares in zip(*of_fits, strict=True):
-            yield np.asarray(np.mean(shares, axis=0), dtype=np.float32)
+        return mean_contributions(
+            self._fits(), self._confidence(plays), artists, self.config.regularization
+        )
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See the protocol."""

@@ -1,11 +1,12 @@
 """One asset a model, fitted to be judged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import dagster as dg
 import pandas as pd
-from pydantic import create_model
+from pydantic import BaseModel, create_model
+from pydantic.fields import FieldInfo
 
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.metadata import (
@@ -15,8 +16,9 @@ from lastfm_assets.automation.metadata import (
 )
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
+from lastfm_assets.memory import Memory
+from lastfm_assets.models.needs import REMEDY, bytes_to_fit
 from lastfm_assets.models.trained import (
-    MODELS,
     TrainedModel,
     model_named,
     model_sources,
@@ -51,80 +53,96 @@ def fit_metadata(model: TrainedModel, seconds: float) -> dict[str, Any]:
     }
 
 
-def _parameters(name: str) -> type[dg.Config]:
+def model_assets(competing: Mapping[str, BaseModel]) -> list[dg.AssetsDefinition]:
+    """Assets that fit some models, an asset each, in one step.
+
+    Args:
+        competing: parameters by name, see `competing`; the UI's launchpad offers them.
+    """
+    sections: dict[str, Any] = {}
+    for name, config in competing.items():
+        section = _parameters(config, name)
+        sections[name] = (section, section())
+    models_config: Any = create_model("ModelsConfig", __base__=dg.Config, **sections)
+
+    # where no model looks beside plays, the step does not either
+    beside = SIDE if any(model_named(name).needs_side for name in competing) else {}
+
+    @dg.multi_asset(
+        name="models",
+        ins={
+            "matrix": dg.AssetIn(key("listening", "weighted_matrix")),
+            **{t: dg.AssetIn(asset, dagster_type=pd.DataFrame) for t, asset in beside.items()},
+        },
+        outs={name: _out(name) for name in competing},
+        internal_asset_deps={
+            name: {
+                key("listening", "weighted_matrix"),
+                *(SIDE.values() if model_named(name).needs_side else ()),
+            }
+            for name in competing
+        },
+        can_subset=True,
+    )
+    @fails_clearly
+    def models(
+        context: dg.AssetExecutionContext,
+        config: models_config,
+        matrix: ListeningMatrix,
+        *,
+        seed: dg.ResourceParam[int],
+        processes: dg.ResourceParam[int],
+        memory: dg.ResourceParam[Memory],
+        **side: pd.DataFrame,
+    ) -> Iterator[dg.MaterializeResult[TrainedModel]]:
+        """Fits the chosen models, side by side where more than one process may."""
+        asked = {
+            name: type(shipped).model_validate(getattr(config, name).model_dump())
+            for name, shipped in competing.items()
+            if key("models", name) in context.selected_asset_keys
+        }
+        for name, parameters in asked.items():
+            memory.require(bytes_to_fit(name, parameters, matrix), f"fitting {name}", REMEDY)
+        for model, seconds in train_together(
+            asked,
+            matrix,
+            side=SideTables(**side) if side else SideTables.none(),
+            seed=seed,
+            processes=processes,
+            progress_of=lambda name: log_progress(context, name),
+        ):
+            context.log.info(f"{model.name} fitted in {seconds:.1f} s")
+            yield dg.MaterializeResult(
+                asset_key=key("models", model.name),
+                value=model,
+                metadata=fit_metadata(model, seconds),
+            )
+
+    return [models]
+
+
+def _out(name: str) -> dg.AssetOut:
+    """What is said of a fitted model."""
+    return dg.AssetOut(
+        key=key("models", name),
+        dagster_type=TrainedModel,
+        is_required=False,
+        description=f"{_summary(name)} Fitted on the train and validation pairs, to be judged.",
+        group_name="models",
+        kinds=_KINDS.get(name, {"scipy"}),
+        owners=OWNERS,
+        code_version=code_version(*model_sources(name)),
+    )
+
+
+def _parameters(config: BaseModel, name: str) -> type[dg.Config]:
     """A model's parameters, with their defaults and sentences, for the UI's launchpad."""
     fields: dict[str, Any] = {
-        field: (info.annotation, info)
-        for field, info in model_named(name).Config.model_fields.items()
+        field: (info.annotation, FieldInfo.merge_field_infos(info, default=getattr(config, field)))
+        for field, info in type(config).model_fields.items()
     }
     return create_model(f"{name.title().replace('_', '')}Parameters", __base__=dg.Config, **fields)
 
 
-_SECTIONS: Final[dict[str, Any]] = {
-    name: (made, made()) for name, made in ((name, _parameters(name)) for name in MODELS)
-}
-ModelsConfig = create_model("ModelsConfig", __base__=dg.Config, **_SECTIONS)
-"""A section a model."""
-
-
 def _summary(name: str) -> str:
     return (model_named(name).__doc__ or name).strip().splitlines()[0]
-
-
-@dg.multi_asset(
-    name="models",
-    ins={
-        "matrix": dg.AssetIn(key("listening", "weighted_matrix")),
-        **{table: dg.AssetIn(asset, dagster_type=pd.DataFrame) for table, asset in SIDE.items()},
-    },
-    outs={
-        name: dg.AssetOut(
-            key=key("models", name),
-            dagster_type=TrainedModel,
-            is_required=False,
-            description=f"{_summary(name)} Fitted on the train and validation pairs, to be judged.",
-            group_name="models",
-            kinds=_KINDS.get(name, {"scipy"}),
-            owners=OWNERS,
-            code_version=code_version(*model_sources(name)),
-        )
-        for name in MODELS
-    },
-    internal_asset_deps={
-        name: {
-            key("listening", "weighted_matrix"),
-            *(SIDE.values() if model_named(name).needs_side else ()),
-        }
-        for name in MODELS
-    },
-    can_subset=True,
-)
-@fails_clearly
-def models(
-    context: dg.AssetExecutionContext,
-    config: ModelsConfig,  # made above, read by Dagster at run time
-    matrix: ListeningMatrix,
-    *,
-    seed: dg.ResourceParam[int],
-    processes: dg.ResourceParam[int],
-    **side: pd.DataFrame,
-) -> Iterator[dg.MaterializeResult[TrainedModel]]:
-    """Fits the chosen models, side by side where more than one process may."""
-    chosen = {name: key("models", name) in context.selected_asset_keys for name in MODELS}
-    asked = {
-        name: model_named(name).Config.model_validate(getattr(config, name).model_dump())
-        for name in MODELS
-        if chosen[name]
-    }
-    for model, seconds in train_together(
-        asked,
-        matrix,
-        side=SideTables(**side),
-        seed=seed,
-        processes=processes,
-        progress_of=lambda name: log_progress(context, name),
-    ):
-        context.log.info(f"{model.name} fitted in {seconds:.1f} s")
-        yield dg.MaterializeResult(
-            asset_key=key("models", model.name), value=model, metadata=fit_metadata(model, seconds)
-        )

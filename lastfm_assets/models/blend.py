@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import ClassVar, Final, Self, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Self, cast
 
 import numpy as np
-import pandas as pd
-import scipy.optimize
 import scipy.sparse as sps
 from pydantic import BaseModel, Field
 
@@ -23,6 +21,9 @@ from lastfm_assets.models.ranking import NOBODY, rank
 from lastfm_assets.models.wire import Fit
 from lastfm_assets.progress import Progress, no_progress
 from lastfm_assets.vocabulary import Columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MEMBERS: Final[tuple[type[Recommender], ...]] = (Als, EaseTags, LightFmTags)
 """Models that are blended, each with its own shipped parameters."""
@@ -158,7 +159,7 @@ class BlendPlan:
     """All members without the validation pairs, then all members on every pair."""
     train: ListeningMatrix
     """Every pair but those of validation."""
-    validation: pd.DataFrame
+    validation: "pd.DataFrame"
     """`user_id, artist_id, plays`."""
     config: BlendConfig
 
@@ -175,13 +176,15 @@ class BlendPlan:
 
 def put_aside(
     matrix: ListeningMatrix, *, share: float, seed: int
-) -> tuple[ListeningMatrix, pd.DataFrame]:
+) -> "tuple[ListeningMatrix, pd.DataFrame]":
     """Puts a share of each user's pairs aside, as `listening.split` does.
 
     Returns:
         The matrix of the other pairs, over the same artists, and the pairs: `user_id, artist_id,
         plays`.
     """
+    import pandas as pd  # noqa: PLC0415 (large, and not needed where no table is)
+
     listener = np.repeat(matrix.user_ids, np.diff(matrix.plays.indptr))
     pairs = pd.DataFrame(
         {
@@ -200,7 +203,7 @@ def put_aside(
 def learn_weights(
     members: Sequence[Recommender],
     train: ListeningMatrix,
-    validation: pd.DataFrame,
+    validation: "pd.DataFrame",
     config: BlendConfig,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The multinomial logit's weights.
@@ -247,12 +250,14 @@ def _logit(user: np.ndarray, scores: np.ndarray, wanted: np.ndarray, shrink: flo
 
     start = np.full(len(scores), 1.0 / len(scores))
     bounds = [(0.0, None)] * len(scores)
-    found_at = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    from scipy.optimize import minimize  # noqa: PLC0415 (slow to import)
+
+    found_at = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
     return np.asarray(found_at.x)
 
 
 def _candidates(
-    members: Sequence[Recommender], train: ListeningMatrix, validation: pd.DataFrame, n: int
+    members: Sequence[Recommender], train: ListeningMatrix, validation: "pd.DataFrame", n: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The union of the members' lists for every user with validation pairs.
 

@@ -1,13 +1,20 @@
 """Latent factors: scores, listeners not seen before, and what explains a score."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import scipy.sparse as sps
+from threadpoolctl import threadpool_limits
 
 from lastfm_assets.models.arrays import entries_of
+from lastfm_assets.models.threads import in_threads
+
+_BLOCK: Final = 2048
+"""Listeners whose scores are split at once."""
+_BYTES: Final = 2**21
+"""Memory for the vectors of listeners whose equations are solved together: a core's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +94,11 @@ class Factors:
             artists: (n, k) columns to explain.
             regularization: L2 weight of the vector.
 
-        Yields:
+        Returns:
             (m, k) float32 for each listener of m artists; columns sum to the folded-in scores
             without the bias.
         """
-        gram = self._gram(regularization)
-        for row in range(confidence.shape[0]):
-            shares = self._shares(gram, *entries_of(confidence, row))
-            yield np.asarray(shares.T @ self.artists[artists[row]].T, dtype=np.float32)
+        return mean_contributions([self], confidence, artists, regularization)
 
     def _gram(self, regularization: float) -> np.ndarray:
         artists = self.artists.astype(np.float64)
@@ -107,6 +111,72 @@ class Factors:
         weight = weight.astype(np.float64)
         lhs = gram + (vectors.T * (weight - 1.0)) @ vectors
         return np.linalg.solve(lhs, vectors.T * weight)
+
+    def _split(
+        self, gram: np.ndarray, listened: np.ndarray, weight: np.ndarray, artists: np.ndarray
+    ) -> np.ndarray:
+        """(n, k, m) float32 shares for n listeners of m artists each.
+
+        The k listed artists are fewer than the listened ones: A_u z_b = v_b is solved for them,
+        and listened artist a adds c_a z_b' v_a, as A_u is symmetric.
+        """
+        vectors = self.artists[listened].astype(np.float64)
+        across = vectors.transpose(0, 2, 1)
+        lhs = gram + np.matmul(across * (weight - 1.0)[:, None, :], vectors)
+        listed = self.artists[artists].astype(np.float64).transpose(0, 2, 1)
+        solved = np.linalg.solve(lhs, listed).transpose(0, 2, 1)
+        return np.asarray(np.matmul(solved, across) * weight[:, None, :], dtype=np.float32)
+
+
+def mean_contributions(
+    fits: Sequence[Factors],
+    confidence: sps.csr_array,
+    artists: np.ndarray,
+    regularization: float,
+) -> Iterator[np.ndarray]:
+    """The shares of `Factors.contributions`, averaged over several fits.
+
+    Args:
+        fits: one or more, their vectors equally long.
+        confidence: as `Factors.contributions`.
+        artists: as `Factors.contributions`.
+        regularization: as `Factors.contributions`.
+
+    Yields:
+        (m, k) float32 for each listener of m artists.
+    """
+    with threadpool_limits(1, "blas"):  # several threads would round otherwise
+        grams = [fit._gram(regularization) for fit in fits]  # noqa: SLF001 (this module's)
+
+    def split(start: int) -> list[np.ndarray]:
+        rows = slice(start, start + _BLOCK)
+        return _block(fits, grams, confidence[rows], artists[rows])
+
+    for block in in_threads(split, range(0, confidence.shape[0], _BLOCK)):
+        yield from block
+
+
+def _block(
+    fits: Sequence[Factors], grams: Sequence[np.ndarray], plays: sps.csr_array, artists: np.ndarray
+) -> list[np.ndarray]:
+    """Shares of some listeners; those of equally many artists are solved for together."""
+    sizes = np.diff(plays.indptr)
+    length = fits[0].artists.shape[1]
+    shares = [np.empty((0, artists.shape[1]), dtype=np.float32)] * len(sizes)
+    for size in np.unique(sizes[sizes > 0]):
+        alike = np.flatnonzero(sizes == size)
+        step = max(1, _BYTES // (8 * length * max(int(size), length)))
+        for start in range(0, len(alike), step):
+            rows = alike[start : start + step]
+            entries = plays.indptr[rows][:, None] + np.arange(size)
+            listened, weight = plays.indices[entries], plays.data[entries].astype(np.float64)
+            total = np.zeros((len(rows), artists.shape[1], size), dtype=np.float32)
+            for fit, gram in zip(fits, grams, strict=True):
+                total += fit._split(gram, listened, weight, artists[rows])  # noqa: SLF001
+            total /= len(fits)
+            for row, share in zip(rows, total, strict=True):
+                shares[row] = share.T
+    return shares
 
 
 def presence(plays: sps.csr_array) -> sps.csr_array:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Final, Self, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Self, cast
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sps
 from pydantic import BaseModel, Field
 
@@ -23,6 +22,9 @@ from lastfm_assets.models.arrays import (
 from lastfm_assets.models.search import Between
 from lastfm_assets.progress import Progress, no_progress
 from lastfm_assets.vocabulary import Columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TIE: Final = 1e-3
 """Score of the most popular artist when no friend plays it; a friend's weights are about 1."""
@@ -115,7 +117,7 @@ class Friends:
         )
 
 
-def _friends(matrix: ListeningMatrix, friendships: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _friends(matrix: ListeningMatrix, friendships: "pd.DataFrame") -> tuple[np.ndarray, np.ndarray]:
     """Rows of users and of their friends, each pair of users both ways and once."""
     user = matrix.rows_of(friendships[Columns.USER].to_numpy(np.int64))
     friend = matrix.rows_of(friendships[Columns.FRIEND].to_numpy(np.int64))

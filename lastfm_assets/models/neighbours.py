@@ -7,10 +7,15 @@ import numpy as np
 import scipy.sparse as sps
 
 from lastfm_assets.models.arrays import entries_of
+from lastfm_assets.models.threads import in_threads
 from lastfm_assets.progress import Progress
 
-_CHUNK: Final = 2048
-"""Artists whose products are computed at once."""
+_ENTRIES: Final = 2**21
+"""Products, or members of short rows, that a thread looks at at once."""
+_SEGMENTS: Final = 3
+"""Parts that a row is cut into for each entry to keep, see `_bounds`."""
+_BITS: Final = 64
+"""Rows whose members are marked at once."""
 
 
 def strongest_products(
@@ -35,17 +40,54 @@ def strongest_products(
         (n_artists, n_artists) float32, diagonal left out, zeros not stored.
     """
     n_artists = back.shape[0]
+
+    def best(rows: slice) -> sps.csr_array:
+        products = sps.csr_array(back[rows] @ forth)
+        sizes = np.diff(products.indptr)
+        row = np.repeat(np.arange(rows.start, rows.stop), sizes)
+        value = value_of(row, products.indices, products.data)
+        bound = np.repeat(_bounds(value, products.indptr, keep), sizes)
+        few = np.flatnonzero(value >= bound)
+        row, column, value = row[few], products.indices[few], value[few]
+        used = (row != column) & (value > 0)
+        return strongest(row[used] - rows.start, column[used], value[used], products.shape, keep)
+
     chunks = []
-    for start in range(0, n_artists, _CHUNK):
-        products = (back[start : start + _CHUNK] @ forth).tocoo()
-        row = products.row + start
-        value = value_of(row, products.col, products.data)
-        used = (row != products.col) & (value > 0)
-        chunks.append(
-            strongest(products.row[used], products.col[used], value[used], products.shape, keep)
-        )
-        on_progress(min(start + _CHUNK, n_artists), n_artists)
+    pieces = list(_pieces(back, forth))
+    for rows, chunk in zip(pieces, in_threads(best, pieces), strict=True):
+        chunks.append(chunk)
+        on_progress(rows.stop, n_artists)
     return sps.csr_array(sps.vstack(chunks, format="csr"))
+
+
+def members_in_common(members: sps.csr_array, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """How many stored columns two rows share, for many pairs of rows.
+
+    Members of the longer rows are marked, a bit a row, and those of the shorter ones looked up:
+    what it takes grows with the shorter rows, however long the others are.
+
+    Args:
+        members: (rows, columns), of which only the pattern counts.
+        one: (n,) rows.
+        other: (n,) the rows that they are held against.
+
+    Returns:
+        (n,) int64.
+    """
+    sizes = np.diff(members.indptr)
+    swapped = sizes[one] > sizes[other]
+    short, long = np.where(swapped, other, one), np.where(swapped, one, other)
+    order = np.argsort(long, kind="stable")
+    short, long = short[order], long[order]
+    counts = np.zeros(len(order), dtype=np.int64)
+
+    def count(part: slice) -> np.ndarray:
+        return _looked_up(members, short[part], long[part])
+
+    parts = list(_parts(sizes[short], long))
+    for part, found in zip(parts, in_threads(count, parts), strict=True):
+        counts[order[part]] = found
+    return counts
 
 
 def summands(
@@ -90,3 +132,67 @@ def strongest(
     )
     strongest.sort_indices()
     return strongest
+
+
+def _pieces(back: sps.csr_array, forth: sps.csr_array) -> Iterator[slice]:
+    """Rows of `back` whose products with `forth` are at most `_ENTRIES`, or one row."""
+    steps = np.concatenate(([0], np.cumsum(np.diff(forth.indptr)[back.indices], dtype=np.int64)))
+    most = np.minimum(np.diff(steps[back.indptr]), forth.shape[1])
+    yield from _up_to(_ENTRIES, np.cumsum(most))
+
+
+def _parts(sizes: np.ndarray, long: np.ndarray) -> Iterator[slice]:
+    """Pairs of at most `_BITS` longer rows, whose shorter ones have at most `_ENTRIES` members."""
+    group = np.cumsum(np.concatenate(([0], np.diff(long) != 0)))[: len(long)] // _BITS
+    ends = np.append(np.flatnonzero(np.diff(group)) + 1, len(group))
+    start = 0
+    for end in ends:
+        for part in _up_to(_ENTRIES, np.cumsum(sizes[start:end])):
+            yield slice(start + part.start, start + part.stop)
+        start = end
+
+
+def _up_to(limit: int, total: np.ndarray) -> Iterator[slice]:
+    """Cuts rows with running totals into parts of at most `limit`, or of one row."""
+    start, before = 0, 0
+    while start < len(total):
+        stop = max(start + 1, int(np.searchsorted(total, before + limit, side="right")))
+        yield slice(start, stop)
+        start, before = stop, int(total[stop - 1])
+
+
+def _bounds(value: np.ndarray, indptr: np.ndarray, keep: int) -> np.ndarray:
+    """(rows,) a lower bound of each row's `keep`-th largest value beside the diagonal.
+
+    A row is cut into segments; the n-th largest of their maxima is at most its n-th largest
+    value. One more than `keep` is asked for, as the diagonal may be among them.
+    """
+    n_segments = _SEGMENTS * (keep + 1)
+    sizes = np.diff(indptr)
+    bounds = np.full(len(sizes), -np.inf)
+    long = np.flatnonzero(sizes >= n_segments)
+    if len(long):
+        within = sizes[long, None] * np.arange(n_segments, dtype=np.int64) // n_segments
+        # the last segment would go on into the next row: an end is put behind each row
+        starts = np.concatenate((within, sizes[long, None]), axis=1) + indptr[long, None]
+        maxima = np.fmax.reduceat(np.append(value, -np.inf), starts.ravel())
+        of_row = maxima.reshape(len(long), -1)[:, :-1]
+        place = n_segments - keep - 1
+        bounds[long] = np.partition(of_row, place, axis=1)[:, place]
+    return bounds
+
+
+def _looked_up(members: sps.csr_array, short: np.ndarray, long: np.ndarray) -> np.ndarray:
+    """(n,) members in common of pairs with at most `_BITS` different longer rows, in order."""
+    marks = np.zeros(members.shape[1], dtype=np.uint64)
+    distinct, bit = np.unique(long, return_inverse=True)
+    for place, row in enumerate(distinct):
+        marks[members.indices[members.indptr[row] : members.indptr[row + 1]]] |= np.uint64(
+            1 << place
+        )
+    sizes = np.diff(members.indptr)[short]
+    total = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
+    entry = np.arange(total[-1]) + np.repeat(members.indptr[short] - total[:-1], sizes)
+    marked = marks[members.indices[entry]] >> np.repeat(bit.astype(np.uint64), sizes)
+    hits = np.concatenate(([0], np.cumsum(marked & np.uint64(1), dtype=np.int64)))
+    return np.asarray(hits[total[1:]] - hits[total[:-1]])

@@ -9,12 +9,28 @@ import scipy.sparse as sps
 
 from lastfm_assets.progress import Progress, no_progress
 
-CHUNK_BYTES: Final = 8 * 2**20
-"""Memory for one chunk of scores, small enough to stay in a processor's cache."""
+MEMORY: Final = 8 * 2**20
+"""Bytes for scores, few enough to stay in a processor's cache."""
 _GROUP: Final = 64
 """Columns whose maximum stands for all of them."""
+_COUNTED: Final = 8
+"""Entries of a row whose ranks are counted one by one rather than read from the sorted row."""
 NOBODY: Final = -1
 """Stands in a list where a user has fewer artists left than asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What ranking may use beside the model and the lists."""
+
+    memory: int = MEMORY
+    """Bytes for the scores and candidates of the users that are ranked at once."""
+    threads: int | None = None
+    """How many search side by side where they can; as many as there are cores when None."""
+
+
+USUAL: Final = Budget()
+"""What is used where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +61,14 @@ class RankedLists:
         self.scores[start : start + len(scores), : best.shape[1]] = value
 
 
-def rank(
+def rank(  # noqa: PLR0913 (what is ranked, for whom, and what it may use)
     scores_of: Callable[[np.ndarray], np.ndarray],
     user_rows: np.ndarray,
     *,
     n: int,
     n_artists: int,
     leave_out: sps.csr_array | None = None,
+    budget: Budget = USUAL,
     on_progress: Progress = no_progress,
 ) -> RankedLists:
     """Ranks the whole catalogue for each user.
@@ -63,6 +80,7 @@ def rank(
         n_artists: size of the catalogue.
         leave_out: (rows, n_artists) whose stored entries never enter a list, its row r belonging
             to user row r; None leaves nothing out.
+        budget: memory for scores; threads are the model's own business here.
         on_progress: told users done and users in all.
 
     Returns:
@@ -73,13 +91,13 @@ def rank(
         ValueError: `n` is below 1, or a score is not finite.
     """
     lists = RankedLists.empty(len(user_rows), n)
-    for start, scores in _chunks(scores_of, user_rows, n_artists, leave_out):
+    for start, scores in _chunks(scores_of, user_rows, (n_artists, budget.memory), leave_out):
         lists.fill(start, scores)
         on_progress(start + len(scores), len(user_rows))
     return lists
 
 
-def rank_and_place(
+def rank_and_place(  # noqa: PLR0913 (as `rank`)
     scores_of: Callable[[np.ndarray], np.ndarray],
     user_rows: np.ndarray,
     wanted: tuple[np.ndarray, np.ndarray],
@@ -87,6 +105,7 @@ def rank_and_place(
     n: int,
     n_artists: int,
     leave_out: sps.csr_array | None = None,
+    budget: Budget = USUAL,
 ) -> tuple[RankedLists, np.ndarray]:
     """Ranks the whole catalogue and says at which rank some artists stand, in one pass.
 
@@ -97,6 +116,7 @@ def rank_and_place(
         n: as for `rank`.
         n_artists: as for `rank`.
         leave_out: as for `rank`; what is left out has no rank.
+        budget: as for `rank`.
 
     Returns:
         The lists, which do not depend on `wanted`, and (p,) ranks; see `mid_ranks`.
@@ -107,7 +127,7 @@ def rank_and_place(
     positions, columns = wanted
     lists = RankedLists.empty(len(user_rows), n)
     ranks = np.full(len(positions), np.nan)
-    for start, scores in _chunks(scores_of, user_rows, n_artists, leave_out):
+    for start, scores in _chunks(scores_of, user_rows, (n_artists, budget.memory), leave_out):
         lists.fill(start, scores)
         first, end = np.searchsorted(positions, [start, start + len(scores)])
         ranks[first:end] = mid_ranks(scores, positions[first:end] - start, columns[first:end])
@@ -129,9 +149,14 @@ def mid_ranks(scores: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.n
     below, up_to = np.empty(len(rows)), np.empty(len(rows))
     users, starts = np.unique(rows, return_index=True)
     for user, start, end in zip(users, starts, np.append(starts, len(rows))[1:], strict=True):
-        rising = np.sort(scores[user])
-        below[start:end] = np.searchsorted(rising, values[start:end], side="left")
-        up_to[start:end] = np.searchsorted(rising, values[start:end], side="right")
+        row = scores[user]
+        if end - start <= _COUNTED:
+            below[start:end] = [np.count_nonzero(row < value) for value in values[start:end]]
+            up_to[start:end] = [np.count_nonzero(row <= value) for value in values[start:end]]
+        else:
+            rising = np.sort(row)
+            below[start:end] = np.searchsorted(rising, values[start:end], side="left")
+            up_to[start:end] = np.searchsorted(rising, values[start:end], side="right")
     # n - up_to entries are higher, up_to - below are equal
     ranks = scores.shape[1] - (below + up_to - 1) / 2
     return np.where(values > -np.inf, ranks, np.nan)
@@ -140,15 +165,18 @@ def mid_ranks(scores: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.n
 def _chunks(
     scores_of: Callable[[np.ndarray], np.ndarray],
     user_rows: np.ndarray,
-    n_artists: int,
+    size: tuple[int, int],
     leave_out: sps.csr_array | None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Position of the first user of a chunk, and (m, n_artists) scores, -inf where left out.
 
+    `size` is artists in all, and bytes for the scores of a chunk.
+
     Raises:
         ValueError: a score is not finite.
     """
-    chunk = max(1, CHUNK_BYTES // (4 * max(n_artists, 1)))
+    n_artists, memory = size
+    chunk = max(1, memory // (4 * max(n_artists, 1)))
     for start in range(0, len(user_rows), chunk):
         rows = user_rows[start : start + chunk]
         block = np.array(scores_of(rows), dtype=np.float32)

@@ -16,17 +16,20 @@ from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
 from lastfm_assets.models import fits
 from lastfm_assets.models.als import Als
+from lastfm_assets.models.approximate import COSINES, Search
 from lastfm_assets.models.blend import Blend
 from lastfm_assets.models.bpr import Bpr
 from lastfm_assets.models.ease import Ease
 from lastfm_assets.models.ease_tags import EaseTags
+from lastfm_assets.models.factors import Factors
 from lastfm_assets.models.friends import Friends
 from lastfm_assets.models.item_knn import ItemKnn
 from lastfm_assets.models.lightfm import LightFm
 from lastfm_assets.models.lightfm_tags import LightFmTags
 from lastfm_assets.models.popularity import Popularity
+from lastfm_assets.models.product_ranking import rank_products
 from lastfm_assets.models.protocol import Recommender
-from lastfm_assets.models.ranking import RankedLists, rank
+from lastfm_assets.models.ranking import USUAL, Budget, RankedLists, rank
 from lastfm_assets.models.rp3beta import Rp3Beta
 from lastfm_assets.models.user_knn import UserKnn
 from lastfm_assets.models.wire import Fit
@@ -51,6 +54,24 @@ MODELS: Final[Mapping[str, type[Recommender]]] = {
     )
 }
 """Every model by its name, in the order of the leaderboard's ties."""
+PRODUCTS: Final = (Als, Bpr, LightFm)
+"""Models whose score is the product of their `factors` and nothing else."""
+RANKED_BY: Final = tuple(
+    f"models/{name}.py"
+    for name in (
+        "approximate",
+        "left_out",
+        "product_candidates",
+        "product_counting",
+        "product_placing",
+        "product_ranking",
+        "product_search",
+        "products",
+        "ranking",
+        "threads",
+    )
+)
+"""The files that make lists of what a model has learnt."""
 _SHARED_SOURCES: Final = (
     "models/protocol.py",
     "models/arrays.py",
@@ -61,8 +82,8 @@ _SHARED_SOURCES: Final = (
 )
 _ALSO: Final[Mapping[str, tuple[str, ...]]] = {
     "user_knn": ("models/ranking.py",),
-    "item_knn": ("models/neighbours.py",),
-    "rp3beta": ("models/neighbours.py",),
+    "item_knn": ("models/neighbours.py", "models/threads.py"),
+    "rp3beta": ("models/neighbours.py", "models/threads.py"),
     "ease": ("models/ridge.py",),
     "ease_tags": ("models/ridge.py", "models/ease.py", "models/tag_counts.py"),
     "blend": (
@@ -112,21 +133,50 @@ class TrainedModel:
             self.name, self.config, seed=self.seed, data=self.data, side=self.side, code=self.code
         )
 
+    @property
+    def factors(self) -> Factors | None:
+        """Vectors whose product is the score, None where a score is not such a product."""
+        return self.recommender.factors if isinstance(self.recommender, PRODUCTS) else None
+
     def rank(
         self,
         user_rows: np.ndarray,
         *,
         n: int,
         leave_out: sps.csr_array | None = None,
+        search: Search = "exact",
+        budget: Budget = USUAL,
         on_progress: Progress = no_progress,
     ) -> RankedLists:
-        """The best `n` artists of each user; see `ranking.rank`."""
+        """The best `n` artists of each user; see `ranking.rank` and `rank_products`.
+
+        Raises:
+            BadInputError: `search` is approximate, and the score no product of factors.
+            ValueError: `n` is below 1, or a score is not finite.
+        """
+        if self.factors is not None:
+            return rank_products(
+                self.factors,
+                user_rows,
+                n=n,
+                leave_out=leave_out,
+                cosine=COSINES[search],
+                budget=budget,
+                on_progress=on_progress,
+            )
+        if search != "exact":
+            fitting = ", ".join(model.name for model in PRODUCTS)
+            raise BadInputError(
+                f"{self.name} cannot be searched approximately, expected one of {fitting}; "
+                "rank it exactly"
+            )
         return rank(
             self.recommender.scores,
             user_rows,
             n=n,
             n_artists=len(self.artist_ids),
             leave_out=leave_out,
+            budget=budget,
             on_progress=on_progress,
         )
 

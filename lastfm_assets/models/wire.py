@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO, Final, Protocol, runtime_checkable
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel
 
 from lastfm_assets.listening.matrix import ListeningMatrix
@@ -128,6 +127,8 @@ def side_to_bytes(side: SideTables, said: Mapping[str, Any]) -> bytes:
 
 def side_from(arrays: Mapping[str, np.ndarray]) -> SideTables:
     """The inverse of `side_to_bytes`, once unpacked."""
+    import pandas as pd  # noqa: PLC0415 (large, and not needed where no table is)
+
     return SideTables(
         pd.DataFrame({name: arrays[f"tags_{name}"] for name in _TAGS}),
         pd.DataFrame({name: arrays[f"friends_{name}"] for name in _FRIENDS}),

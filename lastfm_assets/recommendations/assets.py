@@ -7,6 +7,7 @@ import dagster as dg
 import pandas as pd
 from pydantic import SecretStr
 
+from lastfm_assets.automation.every_pair import EveryPair
 from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.jobs import STUDIES
 from lastfm_assets.automation.lineage import columns_of, lineage_of
@@ -27,6 +28,7 @@ from lastfm_assets.models import fits
 from lastfm_assets.models.assets import fit_metadata
 from lastfm_assets.models.trained import (
     MODELS,
+    RANKED_BY,
     TrainedModel,
     model_named,
     model_sources,
@@ -55,7 +57,13 @@ SERVING_DATABASE = key("recommendations", "serving_database")
 _INTERACTIONS = dg.AssetIn(key("listening", "interactions"))
 _ARTISTS = dg.AssetIn(key("listening", "artists"))
 _CHAMPION = dg.AssetIn(key("evaluation", "champion"))
-_LISTING = code_version("recommendations/lists.py", "recommendations/rules.py", "models/ranking.py")
+_LISTED_BY = (
+    "recommendations/lists.py",
+    "recommendations/reasons.py",
+    "recommendations/rules.py",
+    "models/threads.py",
+)
+_LISTING = code_version(*{*_LISTED_BY, *RANKED_BY})
 
 
 @dg.asset(
@@ -82,11 +90,12 @@ def serving_model(
     artists: pd.DataFrame,
     *,
     settings: dg.ResourceParam[Settings],
+    every_pair: dg.ResourceParam[EveryPair],
     processes: dg.ResourceParam[int],
     **side: pd.DataFrame,
 ) -> dg.MaterializeResult[TrainedModel]:
     """The champion, fitted again with the same parameters and seed on every pair there is."""
-    matrix = _approved_matrix(champion, interactions, artists, settings)
+    matrix = _approved_matrix(champion, every_pair, interactions, artists, settings)
     config = model_named(champion.model).Config.model_validate(champion.parameters)
     started = time.perf_counter()
     with fits.workers(processes):
@@ -124,14 +133,16 @@ def top_artists_table(
     champion: Champion,
     interactions: pd.DataFrame,
     artists: pd.DataFrame,
+    *,
     settings: dg.ResourceParam[Settings],
+    every_pair: dg.ResourceParam[EveryPair],
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """For every user ten artists they do not play yet, with scores and reasons.
 
     `score` is the model's, min-max scaled within each list; equal ones go to the smaller artist
     id. `because` names the artists the user plays that speak most for the choice.
     """
-    matrix = _approved_matrix(champion, interactions, artists, settings)
+    matrix = _approved_matrix(champion, every_pair, interactions, artists, settings)
     found = (model.name, model.config.model_dump(mode="json"), model.seed, model.data)
     if found != (champion.model, champion.parameters, champion.seed, matrix.fingerprint):
         raise GateRefusedError(
@@ -168,12 +179,7 @@ def top_artists_table(
     group_name="recommendations",
     kinds={"scipy", "parquet"},
     owners=OWNERS,
-    code_version=code_version(
-        "recommendations/lists.py",
-        "recommendations/rules.py",
-        "models/item_knn.py",
-        "models/neighbours.py",
-    ),
+    code_version=code_version(*_LISTED_BY, "models/item_knn.py", "models/neighbours.py"),
     metadata=columns_of(key("recommendations", "similar_artists")),
 )
 @fails_clearly
@@ -181,13 +187,15 @@ def similar_artists_table(
     champion: Champion,
     interactions: pd.DataFrame,
     artists: pd.DataFrame,
+    *,
     settings: dg.ResourceParam[Settings],
+    every_pair: dg.ResourceParam[EveryPair],
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """For every artist its ten nearest by who plays them.
 
     `similarity` is the cosine of two artists' listeners, shrunk where few play both.
     """
-    matrix = _approved_matrix(champion, interactions, artists, settings)
+    matrix = _approved_matrix(champion, every_pair, interactions, artists, settings)
     table = similar_artists(matrix, _names(artists))
     findings = {rule.__name__: rule(table, artists=artists) for rule in SIMILAR_ARTISTS_RULES}
     require_sound("recommendations/similar_artists", findings)
@@ -209,7 +217,7 @@ def similar_artists_table(
     kinds={"scipy", "parquet"},
     owners=OWNERS,
     code_version=code_version(
-        "recommendations/lists.py",
+        *_LISTED_BY,
         "recommendations/similar_users.py",
         "models/item_knn.py",
         "models/neighbours.py",
@@ -279,6 +287,7 @@ def published(  # noqa: PLR0917 (what is published, and all that it is held agai
     keys: pd.DataFrame,
     *,
     settings: dg.ResourceParam[Settings],
+    every_pair: dg.ResourceParam[EveryPair],
     store: dg.ResourceParam[Store],
 ) -> dg.MaterializeResult[None]:
     """What readers see: the lists, once every check on them has passed, as a new version.
@@ -286,7 +295,7 @@ def published(  # noqa: PLR0917 (what is published, and all that it is held agai
     Lists that readers see already make no new version, but are confirmed in every refresh; lists
     that somebody rolled back are held.
     """
-    _approved_matrix(champion, interactions, artists, settings)
+    _approved_matrix(champion, every_pair, interactions, artists, settings)
     _require_sound_lists(lists, interactions, artists)  # selected alone, it runs before any check
     others = set(lists[Columns.MODEL]) - {champion.model}
     if others:
@@ -338,6 +347,8 @@ def published(  # noqa: PLR0917 (what is published, and all that it is held agai
     kinds={"sql"},
     owners=OWNERS,
     code_version=code_version(
+        "recommendations/delta.py",
+        "recommendations/published.py",
         "recommendations/serve.py",
         "recommendations/serving.py",
         "listening/keys.py",
@@ -370,7 +381,11 @@ def serving_database(
 
 
 def _approved_matrix(
-    champion: Champion, interactions: pd.DataFrame, artists: pd.DataFrame, settings: Settings
+    champion: Champion,
+    every_pair: EveryPair,
+    interactions: pd.DataFrame,
+    artists: pd.DataFrame,
+    settings: Settings,
 ) -> ListeningMatrix:
     """All plays, once the champion's evidence has been held against them."""
     if settings.champion not in (None, champion.model):
@@ -378,7 +393,7 @@ def _approved_matrix(
             f"LASTFM_CHAMPION is {settings.champion}, but the champion is {champion.model}; run a "
             "whole refresh"
         )
-    matrix = ListeningMatrix.from_pairs(interactions, artists[Columns.ARTIST].to_numpy())
+    matrix = every_pair.matrix(interactions, artists[Columns.ARTIST].to_numpy())
     require_approved(
         champion,
         pairs=matrix.fingerprint,

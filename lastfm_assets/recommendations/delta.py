@@ -4,14 +4,16 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, WriterProperties
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from upath import UPath
 
@@ -25,6 +27,8 @@ LOG_IS_OURS: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_ex
 """Commits leave older entries of the log alone: how long they are needed, only we know."""
 ORDER: Final = (Columns.USER, Columns.RANK)
 """What published rows are ordered by."""
+WRITTEN: Final = WriterProperties(compression="ZSTD", max_row_group_size=2**16)
+"""Small groups of rows: who asks for one user reads one of them."""
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 _MISREAD: Final = re.compile(r"[%?#\\\[\]^|\x00-\x1f]")
 """Characters of a folder's name that delta-rs 1.6 takes for something else, or stumbles over."""
@@ -102,6 +106,13 @@ def commit_of(said: Mapping[str, Any]) -> CommitProperties:
     """A commit that says this of itself."""
     # never retried by delta-rs itself: whether to publish depends on what is there by then
     return CommitProperties(custom_metadata=dict(said), max_commit_retries=0)
+
+
+def in_order(lists: pd.DataFrame) -> pd.DataFrame:
+    """Lists by user and rank; those that are so already are not copied."""
+    if _rising(*(lists[column].to_numpy() for column in ORDER)):
+        return lists.reset_index(drop=True)
+    return lists.sort_values(list(ORDER), kind="stable", ignore_index=True)
 
 
 def as_arrow(lists: pd.DataFrame) -> pa.Table:
@@ -189,6 +200,20 @@ def lists_at(table: DeltaTable, version: Version) -> pd.DataFrame:
             f"{arrow.num_rows} rows, where version {version.number} has {version.rows}: another "
             "program has written to it"
         )
-    order = [(column, "ascending") for column in ORDER]
-    lists: pd.DataFrame = arrow.sort_by(order).to_pandas(use_threads=False)
-    return lists
+    return in_order(arrow.to_pandas(use_threads=False))
+
+
+def lists_of_users(table: DeltaTable, user_ids: Sequence[int]) -> pd.DataFrame:
+    """The lists of some users at the state that a table is at.
+
+    Only the groups of rows are read that may hold them, as rows are ordered by user.
+    """
+    some = ds.field(Columns.USER).isin(list(user_ids))
+    arrow = table.to_pyarrow_dataset().to_table(filter=some, use_threads=False)
+    return in_order(arrow.to_pandas(use_threads=False))
+
+
+def _rising(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether pairs of numbers never fall, the first number counting first."""
+    step = np.diff(first)
+    return bool(((step > 0) | ((step == 0) & (np.diff(second) >= 0))).all())

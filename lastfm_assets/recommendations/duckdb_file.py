@@ -138,7 +138,7 @@ def _build(path: Path, tables: ServingTables, about: Served) -> None:
         database.execute(f"CREATE SCHEMA {SCHEMA}")
         for statement in create_statements():
             database.execute(statement)
-        for name, frame in tables.by_name().items():
+        for name, frame in tables.one_by_one():
             database.register("incoming", pa.Table.from_pandas(frame, preserve_index=False))
             columns = ", ".join(frame.columns)
             database.execute(f"INSERT INTO {SCHEMA}.{name} SELECT {columns} FROM incoming")  # noqa: S608

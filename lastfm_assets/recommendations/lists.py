@@ -5,20 +5,27 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import scipy.sparse as sps
 
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.models.item_knn import ItemKnnConfig, nearest
+from lastfm_assets.models.neighbours import members_in_common
 from lastfm_assets.models.ranking import NOBODY, RankedLists, best_columns
 from lastfm_assets.models.trained import TrainedModel
 from lastfm_assets.progress import Progress, no_progress
+from lastfm_assets.recommendations.reasons import (
+    column_of,
+    joined_names,
+    speaking_artists,
+    texts_of,
+)
 from lastfm_assets.vocabulary import SIMILAR_LIST, TOP_LIST, Columns
 
 LENGTH: Final = 10
 """Artists in a published list."""
 REASONS: Final = 3
 """Listened artists named as the reason of one recommendation."""
-_CHUNK: Final = 2048
 
 
 def top_artists(
@@ -90,20 +97,23 @@ def as_table(
         `TOP_LIST` columns, one row a listed artist.
     """
     listed = ranked.artists != NOBODY
-    artist_ids = model.artist_ids[ranked.artists[listed]]
-    name_of = names.reindex(model.artist_ids).to_numpy(dtype=object)
+    columns = ranked.artists[listed]
+    name_of = texts_of(names.reindex(model.artist_ids))
+    speaking = speaking_artists(model, plays, ranked.artists, most=REASONS)
     table = pd.DataFrame(
         {
             Columns.USER: np.repeat(user_ids, listed.sum(axis=1)),
             Columns.RANK: (np.nonzero(listed)[1] + 1).astype(np.int32),
-            Columns.ARTIST: artist_ids,
-            Columns.NAME: name_of[ranked.artists[listed]],
+            Columns.ARTIST: model.artist_ids[columns],
+            Columns.NAME: column_of(name_of.take(pa.array(columns))),
             Columns.SCORE: min_max(ranked.scores, listed)[listed],
-            Columns.BECAUSE: _reasons(model, plays, ranked.artists, name_of)[listed],
-            Columns.MODEL: model.name,
+            Columns.BECAUSE: column_of(joined_names(name_of, speaking, listed)),
+            Columns.MODEL: column_of(
+                pa.repeat(pa.scalar(model.name, pa.large_string()), len(columns))
+            ),
         }
     )
-    return table.astype(dict.fromkeys((Columns.NAME, Columns.BECAUSE), "str"))[list(TOP_LIST)]
+    return table[list(TOP_LIST)]
 
 
 def similar_artists(matrix: ListeningMatrix, names: pd.Series, *, n: int = LENGTH) -> pd.DataFrame:
@@ -125,24 +135,21 @@ def similar_artists(matrix: ListeningMatrix, names: pd.Series, *, n: int = LENGT
     weights = matrix.weighted(config.as_weighting())
     near = ranked_neighbours(nearest(weights, neighbours=n, shrink=config.shrink), n)
     to, column = near.to, near.other
-    name_of = names.reindex(matrix.artist_ids).to_numpy(dtype=object)
-    common = _common_listeners(matrix, to, column)
+    name_of = texts_of(names.reindex(matrix.artist_ids))
+    common = members_in_common(sps.csr_array(matrix.plays.T.tocsr()), to, column)
     table = pd.DataFrame(
         {
             Columns.TO_ARTIST: matrix.artist_ids[to],
-            Columns.TO_NAME: name_of[to],
+            Columns.TO_NAME: column_of(name_of.take(pa.array(to))),
             Columns.RANK: near.rank,
             Columns.ARTIST: matrix.artist_ids[column],
-            Columns.NAME: name_of[column],
+            Columns.NAME: column_of(name_of.take(pa.array(column))),
             Columns.SCORE: near.score,
             Columns.SIMILARITY: near.similarity,
-            Columns.BECAUSE: [
-                f"{count} listener{'' if count == 1 else 's'} in common" for count in common
-            ],
+            Columns.BECAUSE: column_of(_in_words(common)),
         }
     )
-    texts = (Columns.TO_NAME, Columns.NAME, Columns.BECAUSE)
-    return table.astype(dict.fromkeys(texts, "str"))[list(SIMILAR_LIST)]
+    return table[list(SIMILAR_LIST)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,32 +213,8 @@ def min_max(scores: np.ndarray, listed: np.ndarray) -> np.ndarray:
     return scaled
 
 
-def _reasons(
-    model: TrainedModel, plays: sps.csr_array, artists: np.ndarray, name_of: np.ndarray
-) -> np.ndarray:
-    """(n_users, n) texts: the names of the listened artists behind each listed one."""
-    reasons = np.full(artists.shape, "", dtype=object)
-    shares = model.recommender.contributions(plays, np.where(artists == NOBODY, 0, artists))
-    for user, share in enumerate(shares):
-        listened = plays.indices[plays.indptr[user] : plays.indptr[user + 1]]
-        best, value = best_columns(share.T.astype(np.float32), REASONS)
-        for place in range(artists.shape[1]):
-            used = best[place][value[place] > 0]
-            reasons[user, place] = "; ".join(name_of[listened[used]])
-    return reasons
-
-
-def _common_listeners(matrix: ListeningMatrix, to: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """(n,) how many users play both artists of each pair."""
-    presence = sps.csr_array(
-        (np.ones(matrix.plays.nnz, np.int32), matrix.plays.indices, matrix.plays.indptr),
-        shape=matrix.plays.shape,
-    )
-    by_artist = presence.T.tocsr()
-    counts = np.zeros(len(to), dtype=np.int64)
-    for start in range(0, len(matrix.artist_ids), _CHUNK):
-        inside = np.flatnonzero((to >= start) & (to < start + _CHUNK))
-        if len(inside):
-            products = sps.csr_array(by_artist[start : start + _CHUNK] @ presence)
-            counts[inside] = products[to[inside] - start, column[inside]]
-    return counts
+def _in_words(common: np.ndarray) -> pa.Array:
+    """Each number of listeners in common as a reader is told it."""
+    distinct, place = np.unique(common, return_inverse=True)
+    said = [f"{count} listener{'' if count == 1 else 's'} in common" for count in distinct]
+    return pa.array(said, pa.large_string()).take(pa.array(place))

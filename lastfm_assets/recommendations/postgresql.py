@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,6 +42,9 @@ _INDEXES: Final = (
 )
 """Who is shown an artist; the popular ones; an artist by name in any capitals, or by the source's
 own id; a user by that."""
+_ROWS: Final = 2**15
+"""Rows that are written for COPY at once."""
+_READ: Final = 2**16
 _ESCAPES: Final = {
     "\\": "\\\\",  # first, as the others write one
     "\t": "\\t",
@@ -90,7 +94,7 @@ class PostgreSQL:
                 _make_anew(cursor)
             for table in TABLES:
                 cursor.execute(f"DELETE FROM {SCHEMA}.{table.name}")  # noqa: S608 (constants)
-            for name, frame in tables.by_name().items():
+            for name, frame in tables.one_by_one():
                 columns = ", ".join(frame.columns)
                 cursor.copy_expert(f"COPY {SCHEMA}.{name} ({columns}) FROM STDIN", as_copy(frame))
             places = ", ".join("%s" for _ in TABLES[-1].columns)
@@ -156,17 +160,46 @@ class PostgreSQL:
         ) from None
 
 
-def as_copy(frame: pd.DataFrame) -> io.BytesIO:
+def as_copy(frame: pd.DataFrame) -> io.BufferedReader:
     r"""Rows in the text format of COPY: fields parted by tabs, `\N` for a missing value.
 
-    NUL, which PostgreSQL cannot store, becomes U+FFFD.
+    NUL, which PostgreSQL cannot store, becomes U+FFFD. They are written as they are read.
     """
-    columns = [_as_fields(pa.array(column, from_pandas=True)) for _, column in frame.items()]
-    tab = pa.scalar("\t", pa.large_string())
+    return io.BufferedReader(_Rows(frame), _READ)
+
+
+class _Rows(io.RawIOBase):
+    """A file of a table's rows, of which only some are there at a time."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        parts = (frame.iloc[start : start + _ROWS] for start in range(0, len(frame), _ROWS))
+        self._parts = (_lines(part) for part in parts)
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills the buffer with what comes next; 0 at the end."""
+        if not self._left:
+            self._left = memoryview(next(self._parts, b""))
+        n = min(len(buffer), len(self._left))
+        buffer[:n], self._left = self._left[:n], self._left[n:]
+        return n
+
+
+def _lines(part: pd.DataFrame) -> bytes:
+    columns = [_as_fields(pa.array(column, from_pandas=True)) for _, column in part.items()]
+    tab, end, nothing = (pa.scalar(text, pa.large_string()) for text in ("\t", "\n", ""))
     lines = pc.binary_join_element_wise(
         *columns, tab, null_handling="replace", null_replacement="\\N"
     )
-    return io.BytesIO("".join(f"{line}\n" for line in lines.to_pylist()).encode())
+    ended = pc.binary_join_element_wise(lines, nothing, end)
+    whole = ended.combine_chunks() if isinstance(ended, pa.ChunkedArray) else ended
+    _, offsets, texts = whole.buffers()  # one text after the other, without gaps
+    ends = np.frombuffer(offsets, np.int64)[whole.offset : whole.offset + len(whole) + 1]
+    return bytes(texts[int(ends[0]) : int(ends[-1])])
 
 
 def _as_fields(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

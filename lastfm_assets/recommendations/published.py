@@ -6,29 +6,33 @@ table tells its own history.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction, create_table_with_add_actions
 from upath import UPath
 
 from lastfm_assets.formats import version_of
 from lastfm_assets.recommendations.delta import (
     LOG_IS_OURS,
-    ORDER,
+    WRITTEN,
     as_arrow,
     clear_errors,
     commit_of,
     commits,
     hours,
+    in_order,
     is_whole,
     lists_at,
+    lists_of_users,
     newest,
     storage_options,
     sync,
@@ -45,12 +49,13 @@ from lastfm_assets.recommendations.versions import (
     numbered,
     versions_of,
 )
-from lastfm_assets.vocabulary import Columns
+from lastfm_assets.vocabulary import TOP_LIST, Columns, column_type
 
 PLACE: Final = ("recommendations", "published")
 """Where the table lies in the store: a folder of Parquet files with `_delta_log`."""
 _TRIES: Final = 20
 """How often a commit is tried that another publisher came before."""
+_DESCRIPTION: Final = "The artists that each user is recommended, as readers see them."
 _Done = TypeVar("_Done")
 
 
@@ -79,7 +84,7 @@ class PublishedLists:
         Raises:
             StoreError: the store cannot be written to; readers see what they saw before.
         """
-        ordered = _in_order(lists)
+        ordered = in_order(lists)
         rows, content = as_arrow(ordered), version_of(ordered)
         said = metadata_of_publication(
             about,
@@ -102,6 +107,40 @@ class PublishedLists:
         self.expire()
         return done
 
+    def publish_parts(
+        self, write: Callable[[], Sequence[AddAction]], about: About, **figures: Any
+    ) -> Publication:
+        """As `publish`, for lists that workers write into the table's folder themselves.
+
+        Args:
+            write: has Parquet files written there and says which they are, with the columns and
+                types of `TOP_LIST`; nobody sees them before the commit. It is called once at
+                most, and not where readers see these lists or may not see them.
+            about: what they were made by.
+            figures: `users`, `rows` and `content`, a hash of the lists, whatever their order.
+
+        Raises:
+            StoreError: the store cannot be written to; readers see what they saw before.
+        """
+        parts: list[AddAction] = []
+
+        def attempt() -> Publication:
+            table = self._open() if self._exists() else None
+            if table is not None:
+                now = newest(self.place, table.version())
+                if figures["content"] == now.content and self._history(table)[0].restorable:
+                    return Publication("unchanged", now)
+                if figures["content"] in now.held:
+                    return Publication("held", now)
+            if not parts:
+                parts.extend(write())
+            said = metadata_of_publication(about, **figures)
+            return Publication("published", self._commit_parts(table, parts, said))
+
+        done = self._tried(attempt, "written")
+        self.expire()
+        return done
+
     def current(self) -> tuple[pd.DataFrame, Version]:
         """What readers see, and what version it is.
 
@@ -113,6 +152,31 @@ class PublishedLists:
             table = self._open()
             now = newest(self.place, table.version())
             return lists_at(table, now), now
+
+        return self._tried(attempt, "read")
+
+    def version(self) -> Version:
+        """What version readers see, without reading its lists; errors as in `current`."""
+        return self._tried(lambda: newest(self.place, self._open().version()), "read")
+
+    def lists_of(self, version: Version) -> pd.DataFrame:
+        """The lists of a version that readers see or have just seen; errors as in `current`."""
+        return self._tried(lambda: lists_at(self._open(version.number), version), "read")
+
+    def of_users(self, user_ids: Sequence[int], version: Version) -> pd.DataFrame:
+        """The lists of some users, without reading those of all; errors as in `current`."""
+
+        def attempt() -> pd.DataFrame:
+            return lists_of_users(self._open(version.number), user_ids)
+
+        return self._tried(attempt, "read")
+
+    def user_ids(self, version: Version) -> np.ndarray:
+        """(n,) int64, rising: every user with a list; errors as in `current`."""
+
+        def attempt() -> np.ndarray:
+            lists = self._open(version.number).to_pyarrow_dataset()
+            return np.unique(lists.to_table([Columns.USER], use_threads=False)[0].to_numpy())
 
         return self._tried(attempt, "read")
 
@@ -210,14 +274,45 @@ class PublishedLists:
                 mode="error" if table is None else "overwrite",
                 schema_mode=None if table is None else "overwrite",
                 name="published",
-                description="The artists that each user is recommended, as readers see them.",
+                description=_DESCRIPTION,
                 configuration=upkeep(self._retention) if table is None else None,
                 storage_options=self._options,
+                writer_properties=WRITTEN,
                 commit_properties=commit_of(said),
                 post_commithook_properties=LOG_IS_OURS,
             )
         except DeltaError:
             if table is None and self._exists():  # another publisher has made the table
+                raise CommitFailedError("another publisher came first") from None
+            raise
+        return self._settled()
+
+    def _commit_parts(
+        self, table: DeltaTable | None, parts: list[AddAction], said: Mapping[str, Any]
+    ) -> Version:
+        """As `_write`, of files that are there already."""
+        schema = Schema.from_arrow(as_arrow(no_lists()).schema)
+        how: dict[str, Any] = {
+            "commit_properties": commit_of(said),
+            "post_commithook_properties": LOG_IS_OURS,
+        }
+        if table is not None:
+            table.create_write_transaction([*parts], "overwrite", schema, **how)
+            return self._settled()
+        try:
+            create_table_with_add_actions(
+                self._uri,
+                schema,
+                parts,
+                "error",
+                name="published",
+                description=_DESCRIPTION,
+                configuration=upkeep(self._retention),
+                storage_options=self._options,
+                **how,
+            )
+        except DeltaError:
+            if self._exists():  # another publisher has made the table
                 raise CommitFailedError("another publisher came first") from None
             raise
         return self._settled()
@@ -255,8 +350,8 @@ class PublishedLists:
     def _exists(self) -> bool:
         return DeltaTable.is_deltatable(self._uri, storage_options=self._options)
 
-    def _open(self) -> DeltaTable:
-        return DeltaTable(self._uri, storage_options=self._options)
+    def _open(self, number: int | None = None) -> DeltaTable:
+        return DeltaTable(self._uri, version=number, storage_options=self._options)
 
     def _tried(self, attempt: Callable[[], _Done], what: str) -> _Done:
         """Runs an attempt again where another publisher came first; delta-rs's errors as ours."""
@@ -267,10 +362,11 @@ class PublishedLists:
             return attempt()
 
 
+def no_lists() -> pd.DataFrame:
+    """Lists of nobody, with the columns and types of those of somebody."""
+    return pd.DataFrame({name: pd.Series(dtype=column_type(name)) for name in TOP_LIST})
+
+
 def content_of(lists: pd.DataFrame) -> str:
     """SHA-256 (hex) of lists, whatever the order of their rows; see `Version.content`."""
-    return version_of(_in_order(lists))
-
-
-def _in_order(lists: pd.DataFrame) -> pd.DataFrame:
-    return lists.sort_values(list(ORDER), kind="stable", ignore_index=True)
+    return version_of(in_order(lists))

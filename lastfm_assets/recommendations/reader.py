@@ -23,6 +23,7 @@ from lastfm_assets.recommendations.lists import (
 )
 from lastfm_assets.recommendations.names import about_in, keys_in
 from lastfm_assets.recommendations.published import PublishedLists
+from lastfm_assets.recommendations.versions import Version
 from lastfm_assets.vocabulary import Columns
 
 _SIMILAR = ("recommendations", "similar_artists")
@@ -34,9 +35,8 @@ class Lists:
     """What a store's readers may see."""
 
     store: Store
-    published: pd.DataFrame
-    source: str
-    """Name of the source that the published lists were made from."""
+    version: Version
+    """Which lists they are: those that were published when this was opened."""
     about: About
     """What that source recommends, and what its ids are."""
     keys: pd.DataFrame
@@ -50,8 +50,13 @@ class Lists:
             StoreError: nothing has been published there.
         """
         store = Store(location)
-        published, version = PublishedLists(store.root).current()
-        return cls(store, published, version.source, about_in(store), keys_in(store))
+        version = PublishedLists(store.root).version()
+        return cls(store, version, about_in(store), keys_in(store))
+
+    @property
+    def source(self) -> str:
+        """Name of the source that the published lists were made from."""
+        return self.version.source
 
     def of_user(self, user: str, n: int) -> pd.DataFrame:
         """One user's best artists: as published, or ranked again where more are asked for.
@@ -64,7 +69,9 @@ class Lists:
             BadInputError: no list is published for that user.
         """
         user_id = self._user_id(user)
-        rows = self.published[self.published[Columns.USER] == user_id]
+        if user_id is None or abs(user_id) >= 2**63:
+            raise self._no_list(user)
+        rows = self._published.of_users([user_id], self.version)
         if rows.empty:
             raise self._no_list(user)
         if n <= LENGTH:
@@ -138,10 +145,10 @@ class Lists:
             raise BadInputError(f"--user is {user!r}, expected a whole number") from None
 
     def _no_list(self, user: str) -> BadInputError:
-        users = self.published[Columns.USER]
-        known = keys_of(np.array([users.min(), users.max()]), self.keys, "user")
+        users = self._published.user_ids(self.version)
+        known = keys_of(users[[0, -1]], self.keys, "user")
         return BadInputError(
-            f"user {user[:80]} has no list; expected one of {users.nunique():,} users with ids "
+            f"user {user[:80]} has no list; expected one of {len(users):,} users with ids "
             f"such as {known.iloc[0]} and {known.iloc[1]}, or --plays FILE for somebody else"
         )
 
@@ -161,6 +168,10 @@ class Lists:
             _, matrix, names = self._serving()
             table = similar_artists(matrix, names, n=n)
         return table[table[Columns.TO_ARTIST] == artist_id].head(n)
+
+    @property
+    def _published(self) -> PublishedLists:
+        return PublishedLists(self.store.root)
 
     def _serving(self) -> tuple[TrainedModel, ListeningMatrix, pd.Series]:
         """The model behind the lists with its plays and names."""

@@ -44,13 +44,19 @@ def serve(store: Store, url: SecretStr | None) -> Serving | None:
     database = open_database(url, store.root)
     if database is None:
         return None
-    lists, version = PublishedLists(store.root).current()
-    artists = store.read(("listening", "artists"), pd.DataFrame)
-    interactions = store.read(("listening", "interactions"), pd.DataFrame)
-    similar = store.read(("recommendations", "similar_artists"), pd.DataFrame)
+    published = PublishedLists(store.root)
+    version = published.version()
     tables = ServingTables(
-        lists, similar, artists_with_plays(artists, interactions), keys_in(store)
+        lambda: published.lists_of(version),
+        lambda: store.read(("recommendations", "similar_artists"), pd.DataFrame),
+        _artists(store),
+        keys_in(store),
     )
     changed = database.publish(tables, Served.of(version, tables))
-    rows = {name: len(table) for name, table in tables.by_name().items()}
-    return Serving(database.shown, version.number, rows, changed)
+    return Serving(database.shown, version.number, tables.rows, changed)
+
+
+def _artists(store: Store) -> pd.DataFrame:
+    """The catalogue with its plays; the pairs themselves are not kept."""
+    artists = store.read(("listening", "artists"), pd.DataFrame)
+    return artists_with_plays(artists, store.read(("listening", "interactions"), pd.DataFrame))

@@ -1,8 +1,10 @@
 """What online services read: the tables, their columns and views, alike in every database."""
 
 import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import cached_property
 from typing import Final, Protocol, Self
 
 import numpy as np
@@ -133,38 +135,65 @@ VIEWS: Final = {
 """Name, what it is for, and its query."""
 
 
-@dataclass(frozen=True, slots=True)
+Read = Callable[[], pd.DataFrame]
+"""Reads a table that is too large to be kept while others are written."""
+
+
+@dataclass(frozen=True)  # without slots, as what was found out of the tables is kept
 class ServingTables:
     """All that services read besides the publication itself."""
 
-    lists: pd.DataFrame
+    lists: pd.DataFrame | Read
     """`TOP_LIST` columns, as published."""
-    similar: pd.DataFrame
+    similar: pd.DataFrame | Read
     """`SIMILAR_LIST` columns."""
     artists: pd.DataFrame
     """`ARTISTS` columns, see `artists_with_plays`."""
     keys: pd.DataFrame = field(default_factory=no_keys)
     """`kind, id, key`, see `listening.keys`."""
 
+    def one_by_one(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Each table with its name in the database, its columns in order, none kept here."""
+        frame = _read(self.lists)
+        users = np.unique(frame[Columns.USER].to_numpy())
+        yield _ordered(0, frame)
+        del frame
+        yield _ordered(1, _read(self.similar))
+        artists = self.artists.reset_index(drop=True)
+        keys = keys_of(artists[Columns.ARTIST].to_numpy(), self.keys, "artist")
+        yield _ordered(2, artists.assign(**{ARTIST_KEY: keys}))
+        keys = keys_of(users, self.keys, "user")
+        yield _ordered(3, pd.DataFrame({Columns.USER: users, USER_KEY: keys}))
+
     def by_name(self) -> dict[str, pd.DataFrame]:
         """Each table under its name in the database, with its columns in order."""
-        artists = self.artists.reset_index(drop=True)
-        artists = artists.assign(
-            **{ARTIST_KEY: keys_of(artists[Columns.ARTIST].to_numpy(), self.keys, "artist")}
-        )
-        users = np.unique(self.lists[Columns.USER].to_numpy())
-        keyed = pd.DataFrame({Columns.USER: users, USER_KEY: keys_of(users, self.keys, "user")})
-        frames = (self.lists, self.similar, artists, keyed)
-        return {
-            table.name: frame[list(table.columns)]
-            for table, frame in zip(TABLES, frames, strict=False)
-        }
+        return dict(self.one_by_one())
 
     @property
     def content(self) -> str:
         """SHA-256 (hex) over all of them."""
-        hashes = [version_of(frame) for frame in self.by_name().values()]
-        return hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+        return hashlib.sha256(
+            " ".join(hashed for hashed, _ in self._seen.values()).encode()
+        ).hexdigest()
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows of each table."""
+        return {name: rows for name, (_, rows) in self._seen.items()}
+
+    @cached_property
+    def _seen(self) -> dict[str, tuple[str, int]]:
+        """Hash and rows of each table, found in one pass over them."""
+        return {name: (version_of(frame), len(frame)) for name, frame in self.one_by_one()}
+
+
+def _read(table: pd.DataFrame | Read) -> pd.DataFrame:
+    return table if isinstance(table, pd.DataFrame) else table()
+
+
+def _ordered(place: int, frame: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    table = TABLES[place]
+    return table.name, frame[list(table.columns)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from lastfm_assets.evaluation.gate import Champion
 from lastfm_assets.formats import SUFFIX
 from lastfm_assets.io import Store
 from lastfm_assets.models.trained import MODELS
+from lastfm_assets.parts import is_there
 from lastfm_assets.vocabulary import Columns, column_note
 
 PUBLISHED: Final = "recommendations.published"
@@ -98,7 +99,7 @@ class StoredTables:
             for folder in root.iterdir()
             if folder.is_dir()
             for file in folder.iterdir()
-            if file.name.endswith(ending) and not file.name.startswith(".")
+            if not file.name.startswith(".") and (file.name.endswith(ending) or is_there(file))
         }
 
     def _has_published(self) -> bool:

@@ -20,7 +20,7 @@ from lastfm_assets.automation.pictures import picture
 from lastfm_assets.listening.side import SideTables
 from lastfm_assets.listening.split import pairs_of
 from lastfm_assets.models.assets import SIDE
-from lastfm_assets.models.trained import model_sources
+from lastfm_assets.models.trained import RANKED_BY, model_sources
 from lastfm_assets.provenance import code_version
 from lastfm_assets.settings import Settings
 from lastfm_assets.tuning import charts
@@ -39,7 +39,7 @@ _JUDGING = (
     "evaluation/judge.py",
     "evaluation/metrics.py",
     "listening/split.py",
-    "models/ranking.py",
+    *RANKED_BY,
 )
 _SEARCHING = (
     "models/search.py",

@@ -15,6 +15,7 @@ from lastfm_assets.automation.lineage import COLUMNS
 from lastfm_assets.automation.metadata import OWNERS
 from lastfm_assets.definitions import build_definitions
 from lastfm_assets.definitions import definitions as served_definitions
+from lastfm_assets.errors import BadInputError
 from lastfm_assets.models.search import search_space
 from lastfm_assets.models.trained import MODELS
 from lastfm_assets.provenance import code_version
@@ -271,6 +272,39 @@ class TestAssets:
     def test_run_in_the_process_of_the_run(self, definitions: dg.Definitions) -> None:
         assert definitions.executor is dg.in_process_executor
         assert definitions.resolve_job_def(REFRESH).executor_def.name == "in_process"
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    folder = tmp_path_factory.mktemp("few")
+    (folder / "models.toml").write_text("[als]\nfactors = 64\nfits = 1\n", "utf-8")
+    said = str(folder / "models.toml")
+    return build_definitions(Settings(source="sample", store=str(folder / "store"), models=said))
+
+
+class TestAGraphOfFewModels:
+    def test_has_the_assets_of_those_alone(self, few: dg.Definitions) -> None:
+        dg.Definitions.validate_loadable(few)
+        keys = {spec.key.to_user_string() for spec in few.resolve_all_asset_specs()}
+        others = set(MODELS) - {"popularity", "als"}
+        left_out = {f"{group}/{name}" for group in ("models", "evaluation") for name in others}
+        assert keys == set(EVERY_UPSTREAM) - left_out
+
+    def test_makes_tables_of_all_models_from_those_alone(self, few: dg.Definitions) -> None:
+        specs = {spec.key.to_user_string(): spec for spec in few.resolve_all_asset_specs()}
+        upstream = {dep.asset_key.to_user_string() for dep in specs["evaluation/comparison"].deps}
+        assert upstream == {"evaluation/popularity", "evaluation/als"}
+
+    def test_offers_the_parameters_that_were_set(self, few: dg.Definitions) -> None:
+        config = dg.validate_run_config(few.resolve_job_def(REFRESH))["ops"]["models"]["config"]
+        assert set(config) == {"popularity", "als"}
+        assert (config["als"]["factors"], config["als"]["fits"]) == (64, 1)
+        assert config["als"]["alpha"] == MODELS["als"].Config().model_dump()["alpha"]
+
+    def test_is_refused_where_the_champion_does_not_compete(self) -> None:
+        settings = Settings(source="sample", models="als", champion="ease")
+        with pytest.raises(BadInputError, match="LASTFM_CHAMPION is ease, which LASTFM_MODELS"):
+            build_definitions(settings)
 
 
 class TestChecks:

@@ -22,6 +22,7 @@ from evaluation_worlds import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lastfm_assets.evaluation import judge as judging
 from lastfm_assets.evaluation.judge import evaluate_parts, judge, train_alone
 from lastfm_assets.evaluation.metrics import means
 from lastfm_assets.listening.matrix import ListeningMatrix
@@ -432,3 +433,20 @@ def test_a_model_of_another_matrix_is_not_judged() -> None:
         judge(
             train("popularity", one, side=SideTables.none(), seed=0), other, held_out, cutoffs=[10]
         )
+
+
+@pytest.mark.parametrize(("many", "large"), [(12, 50_000), (0, 50_000), (0, 0)])
+def test_ranks_of_factors_are_the_same_sorted_and_counted(
+    monkeypatch: pytest.MonkeyPatch, many: int, large: int
+) -> None:
+    sample = world("sample")
+    model = train("als", sample.matrix, side=SideTables.none(), seed=0)
+    asked = judge(model, sample.matrix, sample.held_out, cutoffs=[10])
+    monkeypatch.setattr(judging, "_MANY", many)
+    monkeypatch.setattr(judging, "_LARGE", large)
+    found = judge(model, sample.matrix, sample.held_out, cutoffs=[10])
+    np.testing.assert_array_equal(found.lists, asked.lists)
+    columns = found.per_user.columns.drop("auc")
+    pd.testing.assert_frame_equal(found.per_user[columns], asked.per_user[columns])
+    # sorted scores are a float32 product's, which may tell equal ones apart
+    np.testing.assert_allclose(found.per_user["auc"], asked.per_user["auc"], atol=1e-3)

@@ -104,7 +104,7 @@ class TestRp3Beta(RecommenderContract):
     def test_scores_do_not_depend_on_the_chunk(
         self, crowded: TrainedModel, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(neighbours, "_CHUNK", 7)
+        monkeypatch.setattr(neighbours, "_ENTRIES", 7 * 60)
         rows = np.arange(40)
         np.testing.assert_array_equal(
             self.fitted(crowd()).recommender.scores(rows), crowded.recommender.scores(rows)

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from lastfm_assets.models import ranking
 from lastfm_assets.models.ranking import (
     NOBODY,
+    Budget,
     RankedLists,
     best_columns,
     mid_ranks,
@@ -125,9 +125,8 @@ def test_nobody_pads_a_list_of_someone_who_has_played_everything() -> None:
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 4 * 30 * 7, 10**9])
-def test_chunks_do_not_change_the_lists(monkeypatch: pytest.MonkeyPatch, chunk_bytes: int) -> None:
+def test_chunks_do_not_change_the_lists(chunk_bytes: int) -> None:
     expected = ranked(5)
-    monkeypatch.setattr(ranking, "CHUNK_BYTES", chunk_bytes)
     sizes, steps = [], []
 
     def scores_of(rows: np.ndarray) -> np.ndarray:
@@ -140,6 +139,7 @@ def test_chunks_do_not_change_the_lists(monkeypatch: pytest.MonkeyPatch, chunk_b
         n=5,
         n_artists=30,
         leave_out=PLAYED,
+        budget=Budget(memory=chunk_bytes),
         on_progress=lambda *step: steps.append(step),
     )
     np.testing.assert_array_equal(lists.artists, expected.artists)
@@ -189,14 +189,17 @@ def test_a_rank_counts_those_ahead_and_half_of_those_tied(
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 4 * 30 * 7, 10**9])
-def test_placing_artists_changes_no_list_and_goes_with_any_chunks(
-    monkeypatch: pytest.MonkeyPatch, chunk_bytes: int
-) -> None:
-    monkeypatch.setattr(ranking, "CHUNK_BYTES", chunk_bytes)
+def test_placing_artists_changes_no_list_and_goes_with_any_chunks(chunk_bytes: int) -> None:
     rows = np.array([9, 3, 3, 49, 20])
     wanted = np.array([0, 0, 1, 3, 3, 3]), np.array([29, 2, 5, 0, 1, 2])
     lists, ranks = rank_and_place(
-        TABLE.__getitem__, rows, wanted, n=5, n_artists=30, leave_out=PLAYED
+        TABLE.__getitem__,
+        rows,
+        wanted,
+        n=5,
+        n_artists=30,
+        leave_out=PLAYED,
+        budget=Budget(memory=chunk_bytes),
     )
     np.testing.assert_array_equal(lists.artists, ranked(5, rows).artists)
     np.testing.assert_array_equal(lists.scores, ranked(5, rows).scores)

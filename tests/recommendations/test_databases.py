@@ -22,6 +22,7 @@ from serving_worlds import artists_of, keyed, served_of, similar_of, tables_of
 from upath import UPath
 
 from lastfm_assets.errors import BadInputError, StoreError
+from lastfm_assets.recommendations import postgresql
 from lastfm_assets.recommendations.databases import open_database
 from lastfm_assets.recommendations.duckdb_file import DuckDBFile
 from lastfm_assets.recommendations.postgresql import as_copy
@@ -148,6 +149,28 @@ class TestTheTables:
         changed.loc[3, "artist_name"] = "Else"
         assert replace(tables, **{part: changed}).content != tables.content
         assert tables_of(1).content == tables.content
+
+    def test_may_be_read_only_when_they_are_needed(self, database: DuckDBFile) -> None:
+        tables, reads = tables_of(1), []
+
+        def read(name: str) -> pd.DataFrame:
+            reads.append(name)
+            return getattr(tables, name)
+
+        later = replace(tables, lists=lambda: read("lists"), similar=lambda: read("similar"))
+        assert reads == []
+        assert (later.content, later.rows) == (tables.content, tables.rows)
+        assert reads == ["lists", "similar"]
+        database.publish(later, served_of(1))
+        assert reads == ["lists", "similar"] * 2
+        database.publish(later, served_of(1))
+        assert len(reads) == 4
+        with reading(database) as connection:
+            assert connection.sql("FROM lastfm.top_artists").df().equals(tables.lists)
+
+    def test_count_their_rows(self) -> None:
+        tables = tables_of(1)
+        assert tables.rows == {name: len(frame) for name, frame in tables.by_name().items()}
 
     def test_are_described_by_what_was_published(self, tmp_path: Path) -> None:
         version = PublishedLists(UPath(tmp_path)).publish(lists_of(1), about(1)).version
@@ -421,6 +444,16 @@ class TestRowsForPostgreSQL:
         numbers = [*chance.normal(size=500), 5e-324, -1.7976931348623157e308, 1e22, -0.0, 1 / 3]
         text = as_copy(pd.DataFrame({"a": numbers})).read().decode()
         assert [float(line) for line in text.splitlines()] == numbers
+
+    @pytest.mark.parametrize("size", [1, 7, 100, -1])
+    def test_are_the_same_however_they_are_read(
+        self, size: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        whole = as_copy(similar_of(1)).read()
+        assert whole.count(b"\n") == 300
+        monkeypatch.setattr(postgresql, "_ROWS", 7)
+        rows = as_copy(similar_of(1))
+        assert b"".join(iter(lambda: rows.read(size), b"")) == whole
 
     def test_may_be_none(self) -> None:
         assert as_copy(similar_of(1).iloc[:0]).read() == b""

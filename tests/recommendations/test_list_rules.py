@@ -259,3 +259,39 @@ def test_services_must_see_what_readers_see_where_there_is_a_database() -> None:
     assert not rule("abc", "abd").passed
     assert not rule("abc", None).passed
     assert rule("abc", None, wanted=False).passed
+
+
+class TestPairsInBoth:
+    """Found whatever the order of the rows and however many are looked at at once."""
+
+    @pytest.mark.parametrize("at_once", [1, 7, 2**20])
+    @pytest.mark.parametrize("shuffled", [False, True])
+    def test_are_those_of_a_merge(
+        self, *, at_once: int, shuffled: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(rules, "_PAIRS", at_once)
+        rng = np.random.default_rng(3)
+        listed, played = (
+            pd.DataFrame(
+                {"user_id": rng.integers(-9, 20, n), "artist_id": rng.integers(0, 2**40, n)}
+            )
+            for n in (60, 200)
+        )
+        listed.loc[::3, :] = played.iloc[: len(listed.loc[::3])].to_numpy()
+        if not shuffled:
+            played = played.sort_values(["user_id", "artist_id"], ignore_index=True)
+        both = len(listed.merge(played, on=["user_id", "artist_id"]))
+        finding = rules.none_already_played(listed, played, ARTISTS)
+        assert both >= 20
+        assert finding.facts == {"already_played": both}
+
+    def test_are_none_where_nothing_is_listed_or_nothing_played(self) -> None:
+        nothing = INTERACTIONS.iloc[:0]
+        assert rules.none_already_played(nothing, INTERACTIONS, ARTISTS).passed
+        assert rules.none_already_played(INTERACTIONS, nothing, ARTISTS).passed
+
+    def test_leave_rows_aside_that_name_nobody(self) -> None:
+        gap = INTERACTIONS.astype({"artist_id": "float64"})
+        gap.loc[gap.index[0], "artist_id"] = np.nan
+        found = rules.none_already_played(gap, INTERACTIONS, ARTISTS)
+        assert found.facts == {"already_played": len(INTERACTIONS) - 1}

@@ -39,6 +39,19 @@ def test_a_user_is_found_by_the_source_s_own_id(store: Store) -> None:
     assert lists.about.item == "track"
 
 
+def test_a_list_is_of_the_version_that_was_opened(store: Store) -> None:
+    lists = Lists.open(str(store.root))
+    PublishedLists(store.root).publish(lists_of(2), about(2))
+    assert set(lists.of_user("ann", 10)["model"]) == {"model 1"}
+    assert set(Lists.open(str(store.root)).of_user("ann", 10)["model"]) == {"model 2"}
+
+
+def test_a_number_that_no_id_can_be_has_no_list(store: Store) -> None:
+    keep_names(store, no_keys(), About("hetrec").to_table(), "hetrec")
+    with pytest.raises(BadInputError, match="has no list; expected one of 40 users"):
+        Lists.open(str(store.root)).of_user(str(2**70), 10)
+
+
 @pytest.mark.parametrize("user", ["zoe", "3"])
 def test_nobody_else_is(store: Store, user: str) -> None:
     with pytest.raises(BadInputError, match=f"user {user} has no list"):

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from child_process import Process, line_from, running, tell
 from deltalake import DeltaTable, write_deltalake
@@ -20,7 +22,7 @@ from published_worlds import about, lists_of, number_of
 from upath import UPath
 
 from lastfm_assets.errors import BadInputError, StoreError
-from lastfm_assets.recommendations.delta import newest
+from lastfm_assets.recommendations.delta import in_order, newest
 from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.recommendations.versions import RETENTION
 from lastfm_assets.vocabulary import TOP_LIST, column_note
@@ -45,6 +47,46 @@ def folder(lists: PublishedLists) -> Path:
 def publish(lists: PublishedLists, *numbers: int) -> None:
     for number in numbers:
         lists.publish(lists_of(number), about(number))
+
+
+class TestSomeUsers:
+    """Their lists are read without those of all."""
+
+    def test_have_the_lists_of_the_whole_table(self, published: PublishedLists) -> None:
+        version = published.publish(lists_of(1), about(1)).version
+        found = published.of_users([7, 3], version)
+        whole = lists_of(1)
+        expected = whole[whole["user_id"].isin([3, 7])].reset_index(drop=True)
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+        assert published.of_users([1000], version).empty
+        assert published.user_ids(version).tolist() == list(range(1, 41))
+        assert published.version() == version
+
+    def test_keep_the_version_that_was_asked_for(self, published: PublishedLists) -> None:
+        first = published.publish(lists_of(1), about(1)).version
+        published.publish(lists_of(2, users=5), about(2))
+        assert set(published.of_users([3], first)["model"]) == {"model 1"}
+        assert len(published.user_ids(first)) == 40
+        assert number_of(published.lists_of(first)) == 1
+        assert published.version().number > first.number
+
+    def test_are_in_one_small_group_of_rows(self, published: PublishedLists) -> None:
+        published.publish(lists_of(1, users=20_000), about(1))
+        (name,) = folder(published).glob("*.parquet")
+        groups = pq.ParquetFile(name).metadata
+        most = max(groups.row_group(n).num_rows for n in range(groups.num_row_groups))
+        assert groups.num_row_groups >= 200_000 / 2**16
+        assert most <= 2**16
+        first = groups.row_group(0).column(0)
+        assert first.path_in_schema == "user_id"
+        assert first.statistics.max < 20_000
+
+
+def test_lists_that_are_in_order_are_not_copied() -> None:
+    ordered = lists_of(1)
+    assert np.shares_memory(in_order(ordered)["score"], ordered["score"])
+    mixed = ordered.sample(frac=1, random_state=0)
+    pd.testing.assert_frame_equal(in_order(mixed), ordered, check_exact=True)
 
 
 class TestAPublication:

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lastfm_assets.listening.blocks import blocks
 from lastfm_assets.listening.described.texts import MISSING, Coded, Flags, gathered, renamed
 
 BETWEEN: Final = " - "
@@ -34,25 +35,41 @@ def labels_of(name: Coded, by: Coded | None) -> Coded:
 
 def with_ids_of_names(item: Coded, label: Coded) -> Coded:
     """Ids, where a row that lacks one has a name that belongs to exactly one id elsewhere."""
-    both = (item.codes != MISSING) & (label.codes != MISSING)
-    pairs = pd.unique(label.codes[both].astype(np.int64) * len(item.texts) + item.codes[both])
-    at_label, at_item = np.divmod(pairs, max(1, len(item.texts)))
+    at_lacking = np.flatnonzero(item.codes == MISSING)
+    if not len(at_lacking):
+        return item
+    at_label, at_item = np.divmod(_different_pairs(label, item), max(1, len(item.texts)))
     ids = np.bincount(at_label, minlength=len(label.texts) + 1)
     only = np.full(len(label.texts) + 1, MISSING, dtype=np.int32)
     only[at_label] = at_item
     only[ids != 1] = MISSING
-    return Coded(np.where(item.codes == MISSING, only[label.codes], item.codes), item.texts)
+    codes = item.codes.copy()
+    codes[at_lacking] = only[label.codes[at_lacking]]
+    return Coded(codes, item.texts)
+
+
+def _different_pairs(label: Coded, item: Coded) -> npt.NDArray[np.int64]:
+    """Label times the number of items, and item, of rows that have both; each once."""
+    found = [np.empty(0, dtype=np.int64)]
+    for rows in blocks(len(item.codes)):
+        named, which = label.codes[rows], item.codes[rows]
+        both = (which != MISSING) & (named != MISSING)
+        found.append(pd.unique(named[both].astype(np.int64) * len(item.texts) + which[both]))
+    return pd.unique(np.concatenate(found))
 
 
 def with_names_for_ids(item: Coded, label: Coded) -> Coded:
     """Ids, where a row that still lacks one takes its name for it."""
-    lacking = item.codes == MISSING
-    if not lacking.any():
+    at_lacking = np.flatnonzero(item.codes == MISSING)
+    if not len(at_lacking):
         return item
-    named = np.where(lacking, label.codes, MISSING).astype(np.int32)
-    both = gathered([item, Coded(named, label.texts)])
-    n = len(item.codes)
-    return Coded(np.where(lacking, both.codes[n:], both.codes[:n]), both.texts)
+    # the ids come first and keep their codes
+    ids = Coded(np.empty(0, dtype=np.int32), item.texts)
+    named = Coded(label.codes[at_lacking], label.texts)
+    both = gathered([ids, named])
+    codes = item.codes.copy()
+    codes[at_lacking] = both.codes
+    return Coded(codes, both.texts)
 
 
 def items_of(item: Coded, label: Coded | None) -> tuple[npt.NDArray[np.int64], list[str]]:
@@ -73,13 +90,17 @@ def items_of(item: Coded, label: Coded | None) -> tuple[npt.NDArray[np.int64], l
         found = np.append(label.codes, np.int32(MISSING))[at]
         told = label.texts.take(pa.array(found, mask=found == MISSING))
         names = pc.if_else(pc.is_valid(told), told, item.texts)
-    everywhere = np.ones(len(item.codes), dtype=bool)
-    return _first_rows(item.codes, n, everywhere), names.to_pylist()
+    return _first_rows(item.codes, n), names.to_pylist()
 
 
-def _first_rows(codes: npt.NDArray[np.int32], n: int, counts: Flags) -> npt.NDArray[np.int64]:
+def _first_rows(
+    codes: npt.NDArray[np.int32], n: int, counts: Flags | None = None
+) -> npt.NDArray[np.int64]:
     """(n,) first row with each code among the rows that count, -1 where there is none."""
-    rows = np.flatnonzero(counts)[::-1]
     first = np.full(n, -1, dtype=np.int64)
-    first[codes[rows]] = rows  # of a position that comes again the last one stays, so the first row
+    # of a position that comes again the last one stays: from the last row to the first
+    for block in reversed(list(blocks(len(codes)))):
+        rows = np.arange(block.start, block.stop)
+        rows = rows[::-1] if counts is None else rows[counts[block]][::-1]
+        first[codes[rows]] = rows
     return first

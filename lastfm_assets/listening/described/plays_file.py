@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from lastfm_assets.errors import BadInputError
+from lastfm_assets.listening.blocks import Positions
 from lastfm_assets.listening.described.delimited import delimited_pieces
 from lastfm_assets.listening.described.identifiers import key_table, numbers_for
 from lastfm_assets.listening.described.items import (
@@ -27,14 +28,17 @@ from lastfm_assets.listening.described.plays_rows import (
     gathering,
     take,
 )
-from lastfm_assets.listening.described.plays_tables import artists_table, user_artists_table
+from lastfm_assets.listening.described.plays_tables import (
+    Numbered,
+    artists_table,
+    user_artists_table,
+)
 from lastfm_assets.listening.described.texts import (
     MISSING,
     Coded,
     Flags,
     are_ids,
     compact,
-    gathered,
     renamed,
     whole_numbers,
 )
@@ -104,12 +108,12 @@ def _check_rows(file: PlaysFile, kept: Gathering) -> None:
 
 def _tables(kept: Gathering) -> PlaysTables:
     """All pieces together, every row with its ids."""
-    lines = _joined(kept.lines)
-    columns = {role: gathered(kept.texts.pop(role)) for role in list(kept.texts)}
+    lines, said = kept.lines.all(), kept.file.description.columns
+    columns = {role: kept.texts.pop(role).all() for role in list(kept.texts)}
     user, user_is_number = _typed(kept.file, columns["user"], lines, "user")
     item, label, item_is_number = _items(kept.file, columns, lines)
-    plays = _joined(kept.plays)
-    seconds = _joined(kept.seconds) if kept.seconds else None
+    plays = kept.plays.all()
+    seconds = None if said.time is None else kept.seconds.all()
     lost = item.codes == MISSING
     if lost.any():
         _refuse(kept, lines, lost, [columns["user"], *_shown_of(columns)], plays)
@@ -122,26 +126,25 @@ def _tables(kept: Gathering) -> PlaysTables:
     user_ids, user_keys = _numbered("user", user, is_number=user_is_number)
     item_ids, item_keys = _numbered("artist", item, is_number=item_is_number)
     first_rows, names = items_of(item, label)
-    values = {Columns.USER: user_ids[user.codes], Columns.ARTIST: item_ids[item.codes]}
-    del user, item, label
-    refused = kept.refusals.told()
+    artists = artists_table(lines[first_rows].astype(np.int64), item_ids, names)
+    del label, names
+    # popped one by one as the table takes them: a column is held once, and ids are 64 bits wide
+    values: dict[str, Positions | Numbered] = {
+        Columns.USER: Numbered(user_ids, user.codes),
+        Columns.ARTIST: Numbered(item_ids, item.codes),
+        Columns.PLAYS: plays,
+    }
+    del user, item, plays
     return PlaysTables(
-        user_artists=user_artists_table(lines, values | {Columns.PLAYS: plays}, seconds, refused),
-        artists=artists_table(lines[first_rows], item_ids, names),
+        user_artists=user_artists_table(lines, values, seconds, kept.refusals.told()),
+        artists=artists,
         keys=pd.concat([user_keys, item_keys], ignore_index=True),
         left_out=kept.left_out,
     )
 
 
-def _joined(pieces: list[Integers]) -> Integers:
-    """All pieces in one; the list is emptied, so that they are not held twice."""
-    joined = np.concatenate(pieces)
-    pieces.clear()
-    return joined
-
-
 def _items(
-    file: PlaysFile, columns: dict[str, Coded], lines: Integers
+    file: PlaysFile, columns: dict[str, Coded], lines: Positions
 ) -> tuple[Coded, Coded | None, bool]:
     """Each row's item, its name as shown, and whether ids are numbers.
 
@@ -160,7 +163,7 @@ def _items(
     return item, label, is_number
 
 
-def _typed(file: PlaysFile, column: Coded, lines: Integers, role: str) -> tuple[Coded, bool]:
+def _typed(file: PlaysFile, column: Coded, lines: Positions, role: str) -> tuple[Coded, bool]:
     """A column of ids, and whether they are whole numbers, as declared or as seen.
 
     Raises:
@@ -179,7 +182,9 @@ def _typed(file: PlaysFile, column: Coded, lines: Integers, role: str) -> tuple[
     return column, is_number
 
 
-def _mixed(file: PlaysFile, column: Coded, lines: Integers, are: Flags, role: str) -> BadInputError:
+def _mixed(
+    file: PlaysFile, column: Coded, lines: Positions, are: Flags, role: str
+) -> BadInputError:
     found = []
     for kind in (True, False):
         row = int(np.argmax(column.flagged(are == kind)))
@@ -197,7 +202,7 @@ def _shown_of(columns: dict[str, Coded]) -> list[Coded]:
 
 
 def _refuse(
-    kept: Gathering, lines: Integers, lost: Flags, columns: list[Coded], plays: Integers
+    kept: Gathering, lines: Positions, lost: Flags, columns: list[Coded], plays: Positions
 ) -> None:
     """Refuses rows whose item has no number; their text is written again from what is known."""
     texts = [

@@ -7,10 +7,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lastfm_assets.listening.blocks import Numbers
 from lastfm_assets.listening.described.moments import Clock
 from lastfm_assets.listening.described.pieces import Piece
 from lastfm_assets.listening.described.refusals import REASONS, Refusals
-from lastfm_assets.listening.described.texts import MISSING, Coded, Flags, coded, whole_numbers
+from lastfm_assets.listening.described.texts import (
+    MISSING,
+    Coded,
+    Flags,
+    Texts,
+    coded,
+    whole_numbers,
+)
 from lastfm_assets.sources.files import PlaysFile
 from lastfm_assets.sources.hetrec import one_line
 
@@ -24,11 +32,11 @@ class Gathering:
 
     file: PlaysFile
     refusals: Refusals
-    lines: list[Integers] = field(default_factory=list)
-    plays: list[Integers] = field(default_factory=list)
-    seconds: list[Integers] = field(default_factory=list)
+    lines: Numbers = field(default_factory=Numbers)
+    plays: Numbers = field(default_factory=Numbers)
+    seconds: Numbers = field(default_factory=Numbers)
     """Since 1970 UTC; none where no column has times."""
-    texts: dict[str, list[Coded]] = field(default_factory=dict)
+    texts: dict[str, Texts] = field(default_factory=dict)
     """Of user, item, item_name and by, as far as there are such columns."""
     n_rows: int = 0
     """Rows that are neither blank nor left out."""
@@ -39,7 +47,7 @@ class Gathering:
 def gathering(file: PlaysFile) -> Gathering:
     """An empty one for a file."""
     named = file.description.columns.named()
-    texts: dict[str, list[Coded]] = {role: [] for role in ("user", *_ITEM_ROLES) if role in named}
+    texts: dict[str, Texts] = {role: Texts() for role in ("user", *_ITEM_ROLES) if role in named}
     return Gathering(file, Refusals(file), texts=texts)
 
 
@@ -70,12 +78,12 @@ def take(piece: Piece, clock: Clock, kept: Gathering) -> None:
     why = _reasons(texts, counted, timely, is_number=said.ids == "number")
     kept.refusals.add_piece(piece, np.where(there, why, MISSING).astype(np.int8))
     good = there & (why == MISSING)
-    kept.lines.append(piece.lines[good])
-    kept.plays.append(plays[good])
+    kept.lines.add(piece.lines[good])
+    kept.plays.add(plays[good])
     if said.columns.time is not None:
-        kept.seconds.append(seconds[good])
+        kept.seconds.add(seconds[good])
     for role, (column, _) in texts.items():
-        kept.texts[role].append(column.rows(good))
+        kept.texts[role].add(column.rows(good))
     kept.n_rows += int(there.sum()) + len(piece.refused)
 
 

@@ -1,6 +1,6 @@
 """Columns of text in which few values come often, held as each value once and codes of rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -8,12 +8,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lastfm_assets.listening.blocks import Numbers, blocks, looked_up
+
 MISSING: Final = -1
 """Code of a row without a value."""
 _WHOLE: Final = r"^[+-]?[0-9]{1,18}(\.0*)?$"
 """Up to 18 digits: always within 64 bits. `12.0` is how pandas writes a 12 among missing ones."""
 _AN_ID: Final = r"^(0|-?[1-9][0-9]{0,17})$"
 """A whole number that stays itself when written again; `007` does not."""
+
+_FEW: Final = 1 << 16
+"""Values that may wait whatever is known already."""
 
 Codes = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
@@ -30,7 +35,7 @@ class Coded:
 
     def flagged(self, flags: Flags, *, missing: bool = False) -> Flags:
         """(n,) flags of rows from (m,) flags of values."""
-        return np.append(flags, missing)[self.codes]
+        return looked_up(np.append(flags, missing), self.codes)
 
     def rows(self, kept: Flags) -> "Coded":
         """Some of the rows."""
@@ -38,7 +43,10 @@ class Coded:
 
     def used(self) -> Flags:
         """(m,) whether any row has the value."""
-        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.texts)) > 0
+        used = np.zeros(len(self.texts) + 1, dtype=bool)
+        for rows in blocks(len(self.codes)):
+            used[self.codes[rows]] = True
+        return used[:MISSING]
 
 
 def coded(column: pa.Array) -> tuple[Coded, Flags]:
@@ -83,15 +91,49 @@ def gathered(pieces: list[Coded]) -> Coded:
 def renamed(column: Coded, values: pa.Array) -> Coded:
     """A column with other values, which may be alike for several of the old ones."""
     encoded = values.cast(pa.large_string()).dictionary_encode()
-    codes = np.append(encoded.indices.to_numpy(), np.int32(MISSING))[column.codes]
-    return Coded(codes.astype(np.int32, copy=False), encoded.dictionary)
+    codes = np.append(encoded.indices.to_numpy(), np.int32(MISSING)).astype(np.int32, copy=False)
+    return Coded(looked_up(codes, column.codes), encoded.dictionary)
+
+
+@dataclass(slots=True)
+class Texts:
+    """A column that comes in pieces, each value of which is soon held once.
+
+    Pieces that share few values would else hold the same artist a hundred times. Together they
+    are `gathered`, whenever the new pieces have as many values as all before them: so each value
+    is looked at a few times only.
+    """
+
+    _codes: Numbers = field(default_factory=Numbers)
+    """Of the pieces that have been put together."""
+    _texts: pa.Array = field(default_factory=lambda: pa.array([], pa.large_string()))
+    _waiting: list[Coded] = field(default_factory=list)
+
+    def add(self, piece: Coded) -> None:
+        """The next piece."""
+        self._waiting.append(piece)
+        if sum(len(one.texts) for one in self._waiting) > max(_FEW, len(self._texts)):
+            self._put_together()
+
+    def all(self) -> Coded:
+        """The whole column; nothing is left here."""
+        self._put_together()
+        return Coded(self._codes.all().astype(np.int32, copy=False), self._texts)
+
+    def _put_together(self) -> None:
+        # what is known comes first and keeps its codes
+        known = Coded(np.empty(0, dtype=np.int32), self._texts)
+        together = gathered([known, *self._waiting])
+        self._waiting = []
+        self._codes.add(together.codes)
+        self._texts = together.texts
 
 
 def compact(column: Coded) -> Coded:
     """A column, none of its rows missing, without the values that no row has."""
     used = column.used()
     codes = (np.cumsum(used) - 1).astype(np.int32)
-    return Coded(codes[column.codes], column.texts.filter(pa.array(used, pa.bool_())))
+    return Coded(looked_up(codes, column.codes), column.texts.filter(pa.array(used, pa.bool_())))
 
 
 def whole_numbers(values: pa.Array) -> tuple[npt.NDArray[np.int64], Flags]:

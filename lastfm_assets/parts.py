@@ -1,0 +1,139 @@
+"""Tables of many parts: Parquet files that a Delta log names, as Spark's workers write them.
+
+Every commit replaces the whole table, and says in its metadata what a single file says in its
+header, see `io.Stamp`.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from upath import UPath
+
+from lastfm_assets.vocabulary import PARTS, Columns
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+LOG: Final = "_delta_log"
+STAMP: Final = "stamp"
+TYPES: Final = "types"
+"""In a commit's metadata: what pandas is to keep a column as, where Parquet does not say it."""
+
+
+def is_there(place: UPath) -> bool:
+    """Whether a folder is a table of parts."""
+    log = place / LOG
+    return log.is_dir() and any(entry.name.endswith(".json") for entry in log.iterdir())
+
+
+def opened(place: UPath) -> "DeltaTable":
+    """The table as it is now.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: its log cannot be read.
+    """
+    from deltalake import DeltaTable  # noqa: PLC0415 (only where there are such tables)
+    from deltalake.exceptions import DeltaError, TableNotFoundError  # noqa: PLC0415
+
+    from lastfm_assets.recommendations.delta import storage_options  # noqa: PLC0415 (imports us)
+
+    root = place.parent.parent
+    try:
+        return DeltaTable(str(place), storage_options=storage_options(root))
+    except TableNotFoundError:
+        raise FileNotFoundError(place) from None
+    except DeltaError as problem:
+        raise ValueError(str(problem)) from None
+
+
+def said_of(place: UPath, table: "DeltaTable") -> dict[str, Any]:
+    """What the commit that made a table's state says of itself.
+
+    Raises:
+        ValueError: another program has made it.
+    """
+    content = (place / LOG / f"{table.version():020}.json").read_text("utf-8")
+    for line in content.splitlines():
+        info = json.loads(line).get("commitInfo", {})
+        if STAMP in info:
+            return dict(info)
+    raise ValueError("a Delta table that lastfm-assets has not written")
+
+
+def parts_of(place: UPath, table: "DeltaTable") -> list[UPath]:
+    """The files of a table's state, in the order of their names, which is that of their rows."""
+    below = [uri.replace("\\", "/").split("/")[-2:] for uri in table.file_uris()]
+    return [place.joinpath(*names) for names in sorted(below)]
+
+
+def header_of_parts(place: UPath) -> dict[str, Any]:
+    """The header of a table of parts, without reading a row; raises as `opened` and `said_of`."""
+    return said_of(place, opened(place))
+
+
+def rows_of_parts(place: UPath) -> int:
+    """How many rows a table of parts has, without reading them; raises as `read_parts`."""
+    count = 0
+    for path in parts_of(place, opened(place)):
+        with path.open("rb") as file:
+            count += pq.ParquetFile(file).metadata.num_rows
+    return count
+
+
+def read_parts(place: UPath) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The rows and the header of a table of parts, which must fit into memory.
+
+    Raises:
+        FileNotFoundError: there is no such table, or one of its files has gone.
+        OSError, ValueError, KeyError, pa.ArrowException: it is damaged.
+    """
+    table = opened(place)
+    said = said_of(place, table)
+    pieces = []
+    for path in parts_of(place, table):
+        with path.open("rb") as file:  # on this thread alone, see formats._from_parquet
+            pieces.append(pq.ParquetFile(file).read(use_threads=False))
+    if not pieces:
+        schema = pa.schema(table.schema().to_arrow())
+        pieces = [schema.empty_table()]
+    return _to_pandas(pa.concat_tables(pieces, promote_options="default"), said[TYPES]), said
+
+
+def _to_pandas(table: pa.Table, types: Mapping[str, str]) -> pd.DataFrame:
+    frame: pd.DataFrame = table.to_pandas(use_threads=False)
+    for field in table.schema:
+        wanted = types.get(field.name) or _usual(field)
+        if wanted == "category":
+            of_parts = list(PARTS) if field.name == Columns.PART else None
+            frame[field.name] = pd.Categorical(frame[field.name], categories=of_parts)
+        elif wanted == "datetime64[s]":
+            moments = pd.to_datetime(frame[field.name])
+            frame[field.name] = moments.dt.tz_localize(None).astype(wanted)
+        elif wanted is not None:
+            frame[field.name] = frame[field.name].astype(wanted)
+    return frame
+
+
+def _usual(field: pa.Field) -> str | None:
+    if field.name == Columns.PART:
+        return "category"
+    if pa.types.is_timestamp(field.type) or pa.types.is_date(field.type):
+        return "datetime64[s]"
+    if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+        return "str"
+    return None
+
+
+def remove(place: UPath) -> None:
+    """Removes a table of parts; nothing happens where there is none."""
+    if isinstance(place, Path):
+        shutil.rmtree(place, ignore_errors=True)
+    elif place.exists():
+        place.fs.rm(place.path, recursive=True)
