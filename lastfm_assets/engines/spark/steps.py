@@ -1,0 +1,187 @@
+"""What each asset from the models on does inside Spark: read by key, made by workers, kept by key.
+
+Assets and commands call these; they add what is shown of a run and nothing to what is made.
+"""
+
+from typing import TYPE_CHECKING, Final, Literal
+
+import pandas as pd
+from pydantic import BaseModel
+
+from lastfm_assets.engines.spark import judging, publishing, ranking, rules, similar
+from lastfm_assets.engines.spark.als import fit_als, fit_popularity
+from lastfm_assets.engines.spark.failures import clear_spark_errors
+from lastfm_assets.engines.spark.fitted import SparkModel
+from lastfm_assets.engines.spark.folders import forget
+from lastfm_assets.engines.spark.weights import weighted
+from lastfm_assets.errors import BadInputError, StoreError
+from lastfm_assets.evaluation.judged_users import JUDGED_USERS
+from lastfm_assets.evaluation.leaderboard import Evaluation
+from lastfm_assets.io import Stamp
+from lastfm_assets.models.als import Als, AlsConfig
+from lastfm_assets.models.item_knn import ItemKnnConfig
+from lastfm_assets.models.popularity import Popularity
+from lastfm_assets.recommendations.publishing import require_sound
+from lastfm_assets.recommendations.versions import About, Publication
+from lastfm_assets.vocabulary import TOP_LIST, Columns
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from upath import UPath
+
+    from lastfm_assets.engines.spark.tables import SparkTables
+
+On = Literal["train", "judged", "all"]
+"""What a model is fitted on: train alone (the second fit), train and validation, every pair."""
+SPARK_MODELS: Final = (Popularity.name, Als.name)
+"""Models that can be fitted inside Spark."""
+TOP_ARTISTS: Final = ("recommendations", "top_artists")
+SIMILAR_ARTISTS: Final = ("recommendations", "similar_artists")
+_INTERACTIONS: Final = ("listening", "interactions")
+_ARTISTS: Final = ("listening", "artists")
+_SPLIT: Final = ("listening", "split")
+_TAGS: Final = ("listening", "training_tags")
+_PARTS: Final = {"train": ["train"], "judged": ["train", "validation"]}
+
+
+def fit(tables: "SparkTables", name: str, config: BaseModel, *, seed: int, on: On) -> SparkModel:
+    """Fits a model and keeps it in the store, beside where a local one would lie.
+
+    A job that is killed leaves no model rather than half of one.
+
+    Args:
+        tables: with `listening/split` and `listening/artists`, or `listening/interactions`.
+        name: one of `SPARK_MODELS`.
+        config: the local model's parameters.
+        seed: of the fit.
+        on: which pairs.
+
+    Raises:
+        BadInputError: no such model can be fitted inside Spark.
+        StoreError: a table is missing.
+        EngineUnavailableError: Spark gave up.
+    """
+    if name not in SPARK_MODELS:
+        raise BadInputError(
+            f"{name} cannot be fitted inside Spark, expected one of {', '.join(SPARK_MODELS)}; "
+            "set LASTFM_MODELS to these, or use the local engine"
+        )
+    place = _place(tables, name, on)
+    pairs, artists = _pairs(tables, on), tables.read(_ARTISTS)
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "model.json").unlink(missing_ok=True)
+    with clear_spark_errors(f"fitting {name}"):
+        if name == Als.name:
+            of_als = AlsConfig.model_validate(config.model_dump())
+            model = fit_als(
+                weighted(pairs, of_als.as_weighting()),
+                artists,
+                of_als,
+                seed=seed,
+                folder=tables.uri(place),
+            )
+        else:
+            model = fit_popularity(pairs, artists, seed=seed, folder=tables.uri(place))
+    (place / "model.json").write_text(model.to_json(), encoding="utf-8")
+    return model
+
+
+def fitted(tables: "SparkTables", name: str, on: On) -> SparkModel:
+    """The model that `fit` has kept.
+
+    Raises:
+        StoreError: there is none, or it cannot be read.
+    """
+    path = _place(tables, name, on) / "model.json"
+    try:
+        return SparkModel.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, KeyError):
+        raise StoreError(
+            f"{path}: no model that Spark has fitted; run `lastfm-assets refresh --engine spark`"
+        ) from None
+
+
+def judged(
+    tables: "SparkTables", model: SparkModel, probe: SparkModel, judged_users: int = JUDGED_USERS
+) -> Evaluation:
+    """What a model reaches on all three parts of the split, see `judging.evaluate`."""
+    tags = tables.read(_TAGS) if tables.has(_TAGS) else None
+    with clear_spark_errors(f"judging {model.name}"):
+        return judging.evaluate(
+            model, probe, tables.read(_SPLIT), tag_assignments=tags, judged_users=judged_users
+        )
+
+
+def held_out_sizes(tables: "SparkTables", *, seed: int, n: int = JUDGED_USERS) -> pd.Series:
+    """Artists held out for each of the users judged, for the leaderboard's ceiling."""
+    from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
+
+    pairs = judging.of_judged_users(tables.read(_SPLIT), n, seed=seed)
+    counts = pairs.filter(f.col(Columns.PART) == "held_out").groupBy(Columns.USER).count()
+    sizes: pd.DataFrame = counts.toArrow().to_pandas()
+    return sizes.set_index(Columns.USER)["count"].sort_index()
+
+
+def make_top_artists(tables: "SparkTables", model: SparkModel) -> Stamp:
+    """Ten artists for every user, once every rule on them has passed.
+
+    Raises:
+        GateRefusedError: a rule does not hold; the last lists stay.
+    """
+    made = ranking.top_artists(tables.spark, model)
+    artists, pairs = tables.read(_ARTISTS), tables.read(_INTERACTIONS)
+    with clear_spark_errors("ranking"):
+        lists = _kept(made, f"{model.folder}/_lists")
+        require_sound("/".join(TOP_ARTISTS), rules.check_top_artists(lists, pairs, artists))
+    stamp = tables.write(
+        TOP_ARTISTS, lists.sort(Columns.USER, Columns.RANK), source=_source(tables)
+    )
+    forget(tables.spark, f"{model.folder}/_lists")
+    return stamp
+
+
+def make_similar_artists(tables: "SparkTables") -> Stamp:
+    """Ten relatives for every artist, once every rule on them has passed.
+
+    Raises:
+        GateRefusedError: a rule does not hold; the last table stays.
+    """
+    artists, pairs = tables.read(_ARTISTS), tables.read(_INTERACTIONS)
+    place = tables.uri(tables.store.root / "models" / "_similar_artists")
+    with clear_spark_errors("comparing artists"):
+        weights = weighted(pairs, ItemKnnConfig().as_weighting())
+        found = _kept(similar.similar_artists(weights, artists), place)
+        require_sound("/".join(SIMILAR_ARTISTS), rules.check_similar_artists(found, artists))
+    ordered = found.sort(Columns.TO_ARTIST, Columns.RANK)
+    stamp = tables.write(SIMILAR_ARTISTS, ordered, source=_source(tables))
+    forget(tables.spark, place)
+    return stamp
+
+
+def publish(tables: "SparkTables", about: About) -> Publication:
+    """Shows readers the lists as they are stored, see `publishing.publish`."""
+    return publishing.publish(tables, tables.read(TOP_ARTISTS).select(*TOP_LIST), about)
+
+
+def _place(tables: "SparkTables", name: str, on: On) -> "UPath":
+    return tables.store.root / "models" / f"{name}.spark" / on
+
+
+def _pairs(tables: "SparkTables", on: On) -> "DataFrame":
+    from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
+
+    columns = [Columns.USER, Columns.ARTIST, Columns.PLAYS]
+    if on == "all":
+        return tables.read(_INTERACTIONS).select(*columns)
+    parts = _PARTS[on]
+    return tables.read(_SPLIT).filter(f.col(Columns.PART).isin(parts)).select(*columns)
+
+
+def _kept(made: "DataFrame", place: str) -> "DataFrame":
+    """A frame made once, as it is read several times."""
+    made.write.mode("overwrite").parquet(place)
+    return made.sparkSession.read.parquet(place)
+
+
+def _source(tables: "SparkTables") -> str:
+    return tables.stamp(_INTERACTIONS).source
