@@ -1,5 +1,7 @@
 """Wires assets, checks, jobs, schedule and resources into what Dagster loads."""
 
+from typing import Any
+
 import dagster as dg
 
 from lastfm_assets.automation.alerts import tell_operator
@@ -26,12 +28,24 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """The whole graph over one source and one store, of the models that compete.
 
     Raises:
-        BadInputError: the models that are to compete cannot be made out.
+        BadInputError: the models that are to compete, or the engine's settings, cannot be made out.
     """
+    parts = _spark_parts(settings) if settings.engine == "spark" else _local_parts(settings)
+    return dg.Definitions(
+        **parts,
+        schedules=[daily_refresh],
+        sensors=[source_changed, tell_operator],
+        executor=dg.in_process_executor,
+        loggers={"console": one_line_logger},
+    )
+
+
+def _local_parts(settings: Settings) -> dict[str, Any]:
+    """Assets, checks, jobs and resources of one machine."""
     models = competing(settings.models)
     settings.require_champion_among(models)
-    return dg.Definitions(
-        assets=[
+    return {
+        "assets": [
             *dg.load_assets_from_modules(
                 [
                     listening_assets,
@@ -45,17 +59,27 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             *model_assets(models),
             *evaluation_assets(models),
         ],
-        asset_checks=[
+        "asset_checks": [
             *dg.load_asset_checks_from_modules([listening_checks, recommendation_checks]),
             *evaluation_checks(models),
         ],
-        jobs=[refresh_job, studies_job, tune_job],
-        schedules=[daily_refresh],
-        sensors=[source_changed, tell_operator],
-        resources=resources_of(settings),
-        executor=dg.in_process_executor,
-        loggers={"console": one_line_logger},
-    )
+        "jobs": [refresh_job, studies_job, tune_job],
+        "resources": resources_of(settings),
+    }
+
+
+def _spark_parts(settings: Settings) -> dict[str, Any]:
+    """The same of a Spark cluster; studies and tuning are the local engine's."""
+    from lastfm_assets.engines.spark import definitions as spark  # noqa: PLC0415 (an extra)
+
+    models = spark.models_of(settings)
+    settings.require_champion_among(models)
+    return {
+        "assets": spark.spark_assets(models),
+        "asset_checks": spark.spark_asset_checks(),
+        "jobs": [refresh_job],
+        "resources": spark.spark_resources(settings),
+    }
 
 
 @dg.definitions

@@ -163,7 +163,19 @@ CASES = {
     "unknown selection": typed(
         "refresh --source sample --select models/nosuch", "--select names 'models/nosuch'"
     ),
-    "no engine": typed("refresh --source sample --engine spark", "use --engine local"),
+    "odd Spark setting": typed(
+        "refresh --source sample --engine spark",
+        "LASTFM_SPARK_CONF has 'memory', expected key=value",
+        LASTFM_SPARK_CONF="memory",
+    ),
+    "model that Spark cannot fit": typed(
+        "refresh --source sample --engine spark",
+        "LASTFM_MODELS names ease, which cannot be fitted inside Spark",
+        LASTFM_MODELS="ease",
+    ),
+    "unknown model": typed(
+        "refresh --source sample", "unknown model 'alz'; expected one of", LASTFM_MODELS="alz"
+    ),
     "unknown engine": typed("refresh --source sample --engine flink", "'flink' is not one of"),
     # whom and what
     "unknown user": typed("recommend --user 99999", "user 99999 has no list"),

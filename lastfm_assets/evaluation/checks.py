@@ -29,21 +29,26 @@ POPULARITY_CHECK = "best_model_is_twice_popularity"
 
 
 def evaluation_checks(names: Iterable[str]) -> list[dg.AssetChecksDefinition]:
-    """The rules of each model's evaluation and of the tables made from them, and the gate.
+    """The rules of each model's evaluation, those of the tables made from them, and the gate.
 
     Args:
         names: keys of `MODELS`.
     """
+    of_evaluations = [
+        rules_as_checks(
+            key("evaluation", name),
+            EVALUATION_RULES,
+            kind=Evaluation,
+            others={"split_pairs": (key("listening", "split"), pd.DataFrame)},
+        )
+        for name in names
+    ]
+    return [*of_evaluations, *checks_of_figures()]
+
+
+def checks_of_figures() -> list[dg.AssetChecksDefinition]:
+    """The rules of the tables of all models, and the gate."""
     return [
-        *(
-            rules_as_checks(
-                key("evaluation", name),
-                EVALUATION_RULES,
-                kind=Evaluation,
-                others={"split_pairs": (key("listening", "split"), pd.DataFrame)},
-            )
-            for name in names
-        ),
         rules_as_checks(key("evaluation", "comparison"), COMPARISON_RULES, kind=pd.DataFrame),
         rules_as_checks(key("evaluation", "segments"), SEGMENT_RULES, kind=pd.DataFrame),
         gate_checks,

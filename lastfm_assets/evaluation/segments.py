@@ -54,7 +54,21 @@ def segments(matrix: ListeningMatrix) -> pd.DataFrame:
     """
     plays = matrix.plays.astype(np.float64).sum(axis=1)
     taste = mean_popularity(matrix.plays, listeners_of(matrix.plays))
-    labels = {Columns.USER: matrix.user_ids}
+    return segments_by(matrix.user_ids, plays, taste)
+
+
+def segments_by(user_ids: np.ndarray, plays: np.ndarray, taste: np.ndarray) -> pd.DataFrame:
+    """The segments of users by what has been counted of them.
+
+    Args:
+        user_ids: (n,) ids, rising.
+        plays: (n,) plays in training.
+        taste: (n,) mean number of listeners of the artists that each plays.
+
+    Returns:
+        As `segments`.
+    """
+    labels = {Columns.USER: user_ids}
     for (kind, names), values in zip(SEGMENTS.items(), (plays, taste), strict=True):
         labels[kind] = np.array(names)[thirds(values)]
     return pd.DataFrame(labels)

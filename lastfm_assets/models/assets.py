@@ -59,12 +59,7 @@ def model_assets(competing: Mapping[str, BaseModel]) -> list[dg.AssetsDefinition
     Args:
         competing: parameters by name, see `competing`; the UI's launchpad offers them.
     """
-    sections: dict[str, Any] = {}
-    for name, config in competing.items():
-        section = _parameters(config, name)
-        sections[name] = (section, section())
-    models_config: Any = create_model("ModelsConfig", __base__=dg.Config, **sections)
-
+    config_type: Any = models_config(competing)
     # where no model looks beside plays, the step does not either
     beside = SIDE if any(model_named(name).needs_side for name in competing) else {}
 
@@ -87,7 +82,7 @@ def model_assets(competing: Mapping[str, BaseModel]) -> list[dg.AssetsDefinition
     @fails_clearly
     def models(
         context: dg.AssetExecutionContext,
-        config: models_config,
+        config: config_type,
         matrix: ListeningMatrix,
         *,
         seed: dg.ResourceParam[int],
@@ -119,6 +114,16 @@ def model_assets(competing: Mapping[str, BaseModel]) -> list[dg.AssetsDefinition
             )
 
     return [models]
+
+
+def models_config(competing: Mapping[str, BaseModel]) -> type[dg.Config]:
+    """A section a model, with its parameters as they are set."""
+    sections: dict[str, Any] = {}
+    for name, config in competing.items():
+        section = _parameters(config, name)
+        sections[name] = (section, section())
+    made: type[dg.Config] = create_model("ModelsConfig", __base__=dg.Config, **sections)
+    return made
 
 
 def _out(name: str) -> dg.AssetOut:

@@ -9,7 +9,7 @@ from lastfm_assets.listening.about import About
 from lastfm_assets.listening.keys import no_keys
 from lastfm_assets.vocabulary import Columns
 
-_KEYS: Final = ("recommendations", "published_keys")
+PUBLISHED_KEYS: Final = ("recommendations", "published_keys")
 _ABOUT: Final = ("recommendations", "published_source")
 
 
@@ -28,14 +28,22 @@ def keep_names(store: Store, keys: pd.DataFrame, about: pd.DataFrame, source: st
     every = pd.concat([keys_in(store), keys], ignore_index=True)
     every = every.drop_duplicates([Columns.KIND, Columns.ID], ignore_index=True)
     store.write(
-        _KEYS, every.sort_values([Columns.KIND, Columns.ID], ignore_index=True), source=source
+        PUBLISHED_KEYS,
+        every.sort_values([Columns.KIND, Columns.ID], ignore_index=True),
+        source=source,
     )
+    keep_about(store, about, source)
+
+
+def keep_about(store: Store, about: pd.DataFrame, source: str) -> None:
+    """Keeps what the source of published lists says of itself; arguments as in `keep_names`."""
     store.write(_ABOUT, about, source=source)
 
 
 def keys_in(store: Store) -> pd.DataFrame:
     """What the ids of published lists stand for; no row where they are the source's own."""
-    return store.read(_KEYS, pd.DataFrame) if store.has(_KEYS, pd.DataFrame) else no_keys()
+    there = store.has(PUBLISHED_KEYS, pd.DataFrame)
+    return store.read(PUBLISHED_KEYS, pd.DataFrame) if there else no_keys()
 
 
 def about_in(store: Store) -> About:

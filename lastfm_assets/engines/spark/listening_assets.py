@@ -31,7 +31,7 @@ from lastfm_assets.sources.resolve import open_source
 from lastfm_assets.sources.signature import signature_of
 from lastfm_assets.vocabulary import Columns
 
-_KINDS = {"spark", "parquet"}
+KINDS = {"spark", "parquet"}
 _CODE = code_version(
     *(
         f"engines/spark/{name}.py"
@@ -43,15 +43,15 @@ _CODE = code_version(
 )
 
 
-def _spec(asset: dg.AssetKey, made: dg.AssetsDefinition) -> dict[str, Any]:
-    """Of one asset: what the local one says of itself, and that Spark makes it."""
+def spec_of(asset: dg.AssetKey, made: dg.AssetsDefinition, code: str = _CODE) -> dict[str, Any]:
+    """Of one asset: what the local one says of itself, and that Spark makes it by this code."""
     spec = made.specs_by_key[asset]
     shown = {name: said for name, said in spec.metadata.items() if name.startswith("dagster/col")}
     return {
         "description": spec.description,
         "group_name": spec.group_name,
         "owners": OWNERS,
-        "code_version": f"{spec.code_version}-spark-{_CODE}",
+        "code_version": f"{spec.code_version}-spark-{code}",
         "metadata": shown,
     }
 
@@ -59,7 +59,7 @@ def _spec(asset: dg.AssetKey, made: dg.AssetsDefinition) -> dict[str, Any]:
 def _outs(made: dg.AssetsDefinition) -> dict[str, dg.AssetOut]:
     return {
         asset.path[-1]: dg.AssetOut(
-            key=asset, dagster_type=TABLE, kinds=_KINDS, **_spec(asset, made)
+            key=asset, dagster_type=TABLE, kinds=KINDS, **spec_of(asset, made)
         )
         for asset in sorted(made.keys)
     }
@@ -127,8 +127,8 @@ def cleaned(
     key=SPLIT,
     ins={"interactions": dg.AssetIn(key("listening", "interactions"))},
     dagster_type=TABLE,
-    kinds=_KINDS,
-    **_spec(SPLIT, local.split_pairs),
+    kinds=KINDS,
+    **spec_of(SPLIT, local.split_pairs),
 )
 @fails_clearly
 def split_pairs(interactions: SparkTable, seed: dg.ResourceParam[int]) -> dg.MaterializeResult[Any]:
@@ -144,8 +144,8 @@ def split_pairs(interactions: SparkTable, seed: dg.ResourceParam[int]) -> dg.Mat
         "split_pairs": dg.AssetIn(SPLIT),
     },
     dagster_type=TABLE,
-    kinds=_KINDS,
-    **_spec(TRAINING_TAGS, local.training_tags),
+    kinds=KINDS,
+    **spec_of(TRAINING_TAGS, local.training_tags),
 )
 @fails_clearly
 def training_tags(
@@ -163,8 +163,8 @@ def training_tags(
     key=key("listening", "weighted_matrix"),
     ins={"split_pairs": dg.AssetIn(SPLIT)},
     dagster_type=TABLE,
-    kinds=_KINDS,
-    **_spec(key("listening", "weighted_matrix"), local.weighted_matrix),
+    kinds=KINDS,
+    **spec_of(key("listening", "weighted_matrix"), local.weighted_matrix),
 )
 @fails_clearly
 def weighted_matrix(split_pairs: SparkTable, config: WeightingConfig) -> dg.MaterializeResult[Any]:

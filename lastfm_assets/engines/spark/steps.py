@@ -3,8 +3,11 @@
 Assets and commands call these; they add what is shown of a run and nothing to what is made.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
@@ -17,10 +20,10 @@ from lastfm_assets.engines.spark.weights import weighted
 from lastfm_assets.errors import BadInputError, StoreError
 from lastfm_assets.evaluation.judged_users import JUDGED_USERS
 from lastfm_assets.evaluation.leaderboard import Evaluation
-from lastfm_assets.io import Stamp
 from lastfm_assets.models.als import Als, AlsConfig
 from lastfm_assets.models.item_knn import ItemKnnConfig
 from lastfm_assets.models.popularity import Popularity
+from lastfm_assets.recommendations.names import PUBLISHED_KEYS
 from lastfm_assets.recommendations.publishing import require_sound
 from lastfm_assets.recommendations.versions import About, Publication
 from lastfm_assets.vocabulary import TOP_LIST, Columns
@@ -40,6 +43,7 @@ SIMILAR_ARTISTS: Final = ("recommendations", "similar_artists")
 _INTERACTIONS: Final = ("listening", "interactions")
 _ARTISTS: Final = ("listening", "artists")
 _SPLIT: Final = ("listening", "split")
+_RAW_KEYS: Final = ("raw", "keys")
 _TAGS: Final = ("listening", "training_tags")
 _PARTS: Final = {"train": ["train"], "judged": ["train", "validation"]}
 
@@ -112,6 +116,40 @@ def judged(
         )
 
 
+def listening_of(
+    tables: "SparkTables", *, seed: int, n: int = JUDGED_USERS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How much and how common is what the judged users play in train and validation.
+
+    Returns:
+        (n_users,) ids, rising; (n_users,) plays; (n_users,) mean listeners of the artists played.
+    """
+    from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
+
+    pairs = _pairs(tables, "judged")
+    listeners = pairs.groupBy(Columns.ARTIST).agg(f.count(f.lit(1)).alias("listeners"))
+    of_users = (
+        judging.of_judged_users(pairs, n, seed=seed)
+        .join(listeners, Columns.ARTIST)
+        .groupBy(Columns.USER)
+        .agg(f.sum(Columns.PLAYS).alias("plays"), f.avg("listeners").alias("taste"))
+        .orderBy(Columns.USER)
+        .toArrow()
+    )
+    found = (of_users[name].to_numpy() for name in (Columns.USER, "plays", "taste"))
+    ids, plays, taste = found
+    return ids, plays, taste
+
+
+def keep_names(tables: "SparkTables", source: str) -> None:
+    """What the ids of published lists stand for, as `names.keep_names` keeps it."""
+    keys = tables.read(_RAW_KEYS)
+    if tables.has(PUBLISHED_KEYS):
+        keys = tables.read(PUBLISHED_KEYS).unionByName(keys)
+    pair = [Columns.KIND, Columns.ID]
+    tables.write(PUBLISHED_KEYS, keys.dropDuplicates(pair).orderBy(*pair), source=source)
+
+
 def held_out_sizes(tables: "SparkTables", *, seed: int, n: int = JUDGED_USERS) -> pd.Series:
     """Artists held out for each of the users judged, for the leaderboard's ceiling."""
     from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
@@ -122,40 +160,35 @@ def held_out_sizes(tables: "SparkTables", *, seed: int, n: int = JUDGED_USERS) -
     return sizes.set_index(Columns.USER)["count"].sort_index()
 
 
-def make_top_artists(tables: "SparkTables", model: SparkModel) -> Stamp:
-    """Ten artists for every user, once every rule on them has passed.
+@contextlib.contextmanager
+def top_artists(tables: "SparkTables", model: SparkModel) -> Iterator["DataFrame"]:
+    """Ten artists for every user, once every rule on them has passed; gone after the block.
 
     Raises:
-        GateRefusedError: a rule does not hold; the last lists stay.
+        GateRefusedError: a rule does not hold.
     """
     made = ranking.top_artists(tables.spark, model)
     artists, pairs = tables.read(_ARTISTS), tables.read(_INTERACTIONS)
-    with clear_spark_errors("ranking"):
-        lists = _kept(made, f"{model.folder}/_lists")
-        require_sound("/".join(TOP_ARTISTS), rules.check_top_artists(lists, pairs, artists))
-    stamp = tables.write(
-        TOP_ARTISTS, lists.sort(Columns.USER, Columns.RANK), source=_source(tables)
-    )
-    forget(tables.spark, f"{model.folder}/_lists")
-    return stamp
+    with _kept(made, f"{model.folder}/_lists") as lists:
+        with clear_spark_errors("ranking"):
+            require_sound("/".join(TOP_ARTISTS), rules.check_top_artists(lists, pairs, artists))
+        yield lists.sort(Columns.USER, Columns.RANK)
 
 
-def make_similar_artists(tables: "SparkTables") -> Stamp:
-    """Ten relatives for every artist, once every rule on them has passed.
+@contextlib.contextmanager
+def similar_artists(tables: "SparkTables") -> Iterator["DataFrame"]:
+    """Ten relatives for every artist, once every rule on them has passed; gone after the block.
 
     Raises:
-        GateRefusedError: a rule does not hold; the last table stays.
+        GateRefusedError: a rule does not hold.
     """
     artists, pairs = tables.read(_ARTISTS), tables.read(_INTERACTIONS)
+    weights = weighted(pairs, ItemKnnConfig().as_weighting())
     place = tables.uri(tables.store.root / "models" / "_similar_artists")
-    with clear_spark_errors("comparing artists"):
-        weights = weighted(pairs, ItemKnnConfig().as_weighting())
-        found = _kept(similar.similar_artists(weights, artists), place)
-        require_sound("/".join(SIMILAR_ARTISTS), rules.check_similar_artists(found, artists))
-    ordered = found.sort(Columns.TO_ARTIST, Columns.RANK)
-    stamp = tables.write(SIMILAR_ARTISTS, ordered, source=_source(tables))
-    forget(tables.spark, place)
-    return stamp
+    with _kept(similar.similar_artists(weights, artists), place) as found:
+        with clear_spark_errors("comparing artists"):
+            require_sound("/".join(SIMILAR_ARTISTS), rules.check_similar_artists(found, artists))
+        yield found.sort(Columns.TO_ARTIST, Columns.RANK)
 
 
 def publish(tables: "SparkTables", about: About) -> Publication:
@@ -177,11 +210,13 @@ def _pairs(tables: "SparkTables", on: On) -> "DataFrame":
     return tables.read(_SPLIT).filter(f.col(Columns.PART).isin(parts)).select(*columns)
 
 
-def _kept(made: "DataFrame", place: str) -> "DataFrame":
+@contextlib.contextmanager
+def _kept(made: "DataFrame", place: str) -> Iterator["DataFrame"]:
     """A frame made once, as it is read several times."""
-    made.write.mode("overwrite").parquet(place)
-    return made.sparkSession.read.parquet(place)
-
-
-def _source(tables: "SparkTables") -> str:
-    return tables.stamp(_INTERACTIONS).source
+    spark = made.sparkSession
+    try:
+        with clear_spark_errors("making a table"):
+            made.write.mode("overwrite").parquet(place)
+        yield spark.read.parquet(place)
+    finally:
+        forget(spark, place)

@@ -48,8 +48,10 @@ def test_from_the_split_to_readers(tables: SparkTables) -> None:
     assert board["held_out_precision@10"].is_monotonic_decreasing
     assert int(board["users"].iloc[0]) == len(sizes) == 99  # one user has too few to hold any out
     serving = steps.fit(tables, "als", CONFIG, seed=0, on="all")
-    steps.make_top_artists(tables, serving)
-    steps.make_similar_artists(tables)
+    with steps.top_artists(tables, serving) as lists_made:
+        tables.write(steps.TOP_ARTISTS, lists_made, source="sample")
+    with steps.similar_artists(tables) as similar_made:
+        tables.write(steps.SIMILAR_ARTISTS, similar_made, source="sample")
     publication = steps.publish(tables, About("als", "sample", 0.2, "a run"))
     assert publication.outcome == "published"
     lists, version = PublishedLists(tables.store.root).current()
@@ -62,8 +64,11 @@ def test_from_the_split_to_readers(tables: SparkTables) -> None:
 
 def test_lists_that_break_a_rule_do_not_replace_the_last_ones(tables: SparkTables) -> None:
     popular = steps.fit(tables, "popularity", PopularityConfig(), seed=0, on="all")
-    with pytest.raises(GateRefusedError, match=r"breaks 1 rule\(s\), first lists_are_varied"):
-        steps.make_top_artists(tables, popular)
+    with (
+        pytest.raises(GateRefusedError, match=r"breaks 1 rule\(s\), first lists_are_varied"),
+        steps.top_artists(tables, popular),
+    ):
+        pytest.fail("such lists are not handed on")
 
 
 def test_a_model_that_spark_cannot_fit_is_said_before_work_starts(tables: SparkTables) -> None:

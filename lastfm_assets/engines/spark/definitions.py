@@ -1,0 +1,90 @@
+"""The graph of the Spark engine: the keys, tables, checks and gate of the local one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from pydantic import BaseModel
+
+from lastfm_assets.automation.resources import determining, resources_of
+from lastfm_assets.engines.spark import listening_assets
+from lastfm_assets.engines.spark.checks import spark_checks
+from lastfm_assets.engines.spark.engine import SparkEngine, SparkIOManager, SparkStore
+from lastfm_assets.engines.spark.model_assets import spark_model_assets
+from lastfm_assets.engines.spark.steps import SPARK_MODELS
+from lastfm_assets.errors import BadInputError
+from lastfm_assets.evaluation.checks import checks_of_figures
+from lastfm_assets.io import Store
+from lastfm_assets.models.competing import ALL, competing
+from lastfm_assets.settings import Settings
+
+
+def models_of(settings: Settings) -> Mapping[str, BaseModel]:
+    """Models that compete, all that Spark can fit where nothing is said.
+
+    Raises:
+        BadInputError: one is asked for that cannot be fitted inside Spark.
+    """
+    if settings.models is None:
+        return {name: ALL[name] for name in SPARK_MODELS}
+    models = competing(settings.models)
+    unfit = [name for name in models if name not in SPARK_MODELS]
+    if unfit:
+        raise BadInputError(
+            f"LASTFM_MODELS names {unfit[0]}, which cannot be fitted inside Spark; expected some "
+            f"of {', '.join(SPARK_MODELS)}, or the local engine"
+        )
+    return models
+
+
+def conf_of(said: str | None) -> dict[str, str]:
+    """Spark's settings from `key=value` with commas between.
+
+    Raises:
+        BadInputError: a piece is no such pair.
+    """
+    conf = {}
+    for piece in filter(None, (one.strip() for one in (said or "").split(","))):
+        name, equals, value = piece.partition("=")
+        if not (equals and name.strip()):
+            raise BadInputError(
+                f"LASTFM_SPARK_CONF has {piece!r}, expected key=value with commas between, such "
+                "as spark.executor.memory=4g"
+            )
+        conf[name.strip()] = value.strip()
+    return conf
+
+
+def spark_assets(models: Mapping[str, BaseModel]) -> list[dg.AssetsDefinition]:
+    """Every asset, from raw files to what readers see."""
+    return [
+        listening_assets.raw_files,
+        listening_assets.cleaned,
+        listening_assets.split_pairs,
+        listening_assets.training_tags,
+        listening_assets.weighted_matrix,
+        *spark_model_assets(models),
+    ]
+
+
+def spark_asset_checks() -> list[dg.AssetChecksDefinition]:
+    """Every check: of tables inside Spark, of figures as the local engine has them."""
+    return [*spark_checks, *checks_of_figures()]
+
+
+def spark_resources(settings: Settings) -> dict[str, Any]:
+    """As the local ones; the store takes and gives tables that Spark has.
+
+    Raises:
+        BadInputError: LASTFM_SPARK_CONF cannot be made out.
+    """
+    engine = SparkEngine(
+        Store(settings.store), master=settings.spark_master, conf=conf_of(settings.spark_conf)
+    )
+    store = SparkStore(settings.store, engine)
+    return {
+        **resources_of(settings),
+        "store": store,
+        "spark": engine,
+        "io_manager": SparkIOManager(store, determining(settings)),
+    }
