@@ -173,7 +173,7 @@ CASES = {
         "LASTFM_MODELS names ease, which cannot be fitted inside Spark",
         LASTFM_MODELS="ease",
     ),
-    "unknown model": typed(
+    "unknown competitor": typed(
         "refresh --source sample", "unknown model 'alz'; expected one of", LASTFM_MODELS="alz"
     ),
     "unknown engine": typed("refresh --source sample --engine flink", "'flink' is not one of"),
