@@ -33,7 +33,7 @@ SIZES: Final = {"93k": 93_000, "1m": 1_000_000, "4m": 4_000_000, "17m": 17_500_0
 OTHERS: Final = {
     "ranking": ("ranking.py",),
     "lists": ("lists.py",),
-    "listening": ("listening.py", "--file", "17m"),
+    "reading": ("reading.py", "--file", "17m"),
 }
 """Further benchmarks: scripts beside this one that print a JSON object, by result file; a size
 stands for the description of a source of that size."""

@@ -1,6 +1,6 @@
 """What reading and cleaning a table of plays takes in memory, said before the work starts.
 
-Measured by `benchmarks/listening.py` on tables in the shape of Last.fm-360K (users by SHA-1, 1 to
+Measured by `benchmarks/reading.py` on tables in the shape of Last.fm-360K (users by SHA-1, 1 to
 17.5 million rows, 292,000 artists by MusicBrainz id and name) with Python 3.11 on x86-64, and
 rounded up. Text ids of many more users and items than such a table has come on top: about 0.5 KB
 each.

@@ -1,6 +1,6 @@
 """Seconds and memory of the room `listening`, stage by stage, on a table of plays.
 
-    .venv/bin/python benchmarks/listening.py --file data/360k/360k.toml
+    .venv/bin/python benchmarks/reading.py --file data/360k/360k.toml
 
 Three processes, one after the other: `load` reads and cleans; `weigh` splits cleaned pairs and
 makes the weighted matrix; `assets` reads, stores, reads back, cleans and stores as the assets do.
