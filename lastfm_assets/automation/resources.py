@@ -173,6 +173,10 @@ class StoreIOManager(dg.IOManager):
         source = "+".join(sorted(sources)) or "unknown"
         origin = Origin(_code(context), self._parameters(context), inputs)
         path, stamp = self.store.write(context.asset_key.path, obj, source=source, origin=origin)
+        if context.step_context.output_capture is not None:
+            # a run in this process keeps every value to its end, for a caller who may ask for it;
+            # nobody does, the store has them, and at millions of pairs they fill the memory
+            context.step_context.output_capture.clear()
         context.step_context.set_data_version(context.asset_key, dg.DataVersion(stamp.version))
         context.add_output_metadata({"stored_at": str(path), "source": source})
 

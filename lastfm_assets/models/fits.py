@@ -80,7 +80,8 @@ def workers(processes: int) -> Iterator[None]:
     """Within, `together` fits in so many processes; with 1 in this one.
 
     They are started by the first fits that need them, and ended with the block. Within a block of
-    as many processes, those are used. Blocks are left in the reverse order of entering.
+    as many processes, those are used. Blocks are left in the reverse order of entering; with the
+    outermost one, the fits that are kept are let go.
 
     Args:
         processes: at least 1.
@@ -100,6 +101,8 @@ def workers(processes: int) -> Iterator[None]:
             yield
         finally:
             _pools.pop()
+            if len(_pools) == 1:
+                forget()
 
 
 def side_by_side() -> bool:

@@ -129,9 +129,18 @@ class TestTogether:
         with fits.workers(2):
             ((_, made, first),) = fits.together([one])
             ((_, again, second),) = fits.together([one])
+            assert fits.fit(one.model, one.matrix, one.config, side=one.side, seed=3) is made
         assert again is made
         assert (first > 0, second) == (True, 0.0)
-        assert fits.fit(one.model, one.matrix, one.config, side=one.side, seed=3) is made
+
+    @pytest.mark.parametrize("processes", [1, 2])
+    def test_with_the_outermost_block_what_was_kept_is_let_go(self, processes: int) -> None:
+        (one,) = self.asked("ease")
+        with fits.workers(processes):
+            with fits.workers(processes):
+                ((_, made, _),) = fits.together([one])
+            assert fits.fit(one.model, one.matrix, one.config, side=one.side, seed=3) is made
+        assert fits.fit(one.model, one.matrix, one.config, side=one.side, seed=3) is not made
 
     def test_a_blends_members_are_fitted_once_and_every_fit_is_handed_out(
         self, monkeypatch: pytest.MonkeyPatch
