@@ -15,6 +15,8 @@ from measured import Run, run
 HERE: Final = Path(__file__).parent
 SCRIPTS: Final = HERE / "peers"
 FAILED: Final = "failed"
+ONCE: Final = 100.0
+"""Seconds from which on a run is not repeated: its spread says little beside its length."""
 MODELS: Final = """\
 [als]
 factors = 64
@@ -80,7 +82,7 @@ def contest(
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in missing}
     for turn in range(repeats):
         for name in missing:
-            if any("failed" in one for one in runs[name]):
+            if any("failed" in one or one["wall_seconds"] > ONCE for one in runs[name]):
                 continue
             say(f"{folder.name}: {PEERS[name].title}, run {turn + 1} of {repeats}")
             runs[name].append(_one(PEERS[name], folder, limit))

@@ -32,7 +32,6 @@ HETREC: Final = "hetrec2011-lastfm-2k"
 SIZES: Final = {"93k": 93_000, "1m": 1_000_000, "4m": 4_000_000, "17m": 17_500_000}
 OTHERS: Final = {
     "ranking": ("ranking.py",),
-    "lists": ("lists.py",),
     "reading": ("reading.py", "--file", "17m"),
 }
 """Further benchmarks: scripts beside this one that print a JSON object, by result file; a size
@@ -65,12 +64,12 @@ class Plan:
         """Name, source, runs of each peer, and seconds after which a run is ended."""
         hetrec = _hetrec()
         if hetrec:
-            yield "hetrec", hetrec, self.repeats, 300.0
+            yield "hetrec", hetrec, self.repeats, 400.0
         else:
             _say("HetRec is not here (set LASTFM_SOURCE to its folder): peers on the sample")
-            yield "sample", "sample", self.repeats, 300.0
+            yield "sample", "sample", self.repeats, 400.0
         if not self.quick:
-            yield "4m", str(generated("4m", self.data)), 1, 1200.0
+            yield "4m", str(generated("4m", self.data)), 1, 900.0
 
 
 def generated(size: str, folder: Path) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from contest import ONCE
 from scale import RANKING, growth
 
 BEGIN: Final = "<!-- measured: begin -->"
@@ -88,7 +89,8 @@ def _contest(title: str, said: Mapping[str, Any]) -> str:
         )
     head = ["", "wall, s", *stages, "peak, MB", "precision@10", "recall@10", "ndcg@10"]
     runs = max(len(peer["wall_seconds_all"]) for peer in parts.values())
-    said_of_runs = f"median of {runs} runs" if runs > 1 else "one run"
+    few = f"median of {runs} runs each (of one, where it takes longer than {ONCE:.0f} s)"
+    said_of_runs = few if runs > 1 else "one run each"
     versions = sorted(
         {
             f"{name} {version}"
@@ -99,7 +101,7 @@ def _contest(title: str, said: Mapping[str, Any]) -> str:
     )
     return (
         f"### {title}\n{data['users']:,} users, {data['artists']:,} artists, {data['pairs']:,} "
-        f"pairs to learn from, {data['held_out']:,} held out; {said_of_runs} each, as a whole "
+        f"pairs to learn from, {data['held_out']:,} held out; {said_of_runs}, as a whole "
         "process; seconds of the stages; the most memory of the process and all it started; "
         f"figures counted anew from the lists. {', '.join(versions)}.\n\n" + _table(head, rows)
     )
