@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-_EVERY: Final = 0.05
+_EVERY: Final = 0.1
 """Seconds between two looks at the memory."""
 _SHOWN: Final = 2_000
 """Characters of an error that are kept."""
@@ -45,7 +45,7 @@ def run(command: Sequence[str], *, more: Mapping[str, str], limit: float) -> Run
         limit: seconds after which it is ended with all it started.
 
     Returns:
-        What was seen. Memory is what is resident, looked at twenty times a second; pages that
+        What was seen. Memory is what is resident, looked at ten times a second; pages that
         several processes share are shared out among them. Each process's own record of its peak
         is exact, and the sum is at least the largest of them.
     """

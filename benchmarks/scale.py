@@ -4,7 +4,7 @@
 
 A `lastfm-assets refresh` of popularity and ALS (64 factors, 15 rounds, one fit) as a process of its
 own, into an empty store. When each stage began and ended is read from Dagster's own record of the
-run; the process's memory is looked at twenty times a second. Prints one JSON object.
+run; the process's memory is looked at ten times a second. Prints one JSON object.
 """
 
 import argparse

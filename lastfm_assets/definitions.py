@@ -28,7 +28,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """The whole graph over one source and one store, of the models that compete.
 
     Raises:
-        BadInputError: the models that are to compete, or the engine's settings, cannot be made out.
+        BadInputError: the models that are to compete, the search among them, or the engine's
+            settings cannot be made out.
     """
     parts = _spark_parts(settings) if settings.engine == "spark" else _local_parts(settings)
     return dg.Definitions(
@@ -44,6 +45,7 @@ def _local_parts(settings: Settings) -> dict[str, Any]:
     """Assets, checks, jobs and resources of one machine."""
     models = competing(settings.models)
     settings.require_champion_among(models)
+    settings.require_searchable_among(models)
     return {
         "assets": [
             *dg.load_assets_from_modules(
@@ -74,6 +76,7 @@ def _spark_parts(settings: Settings) -> dict[str, Any]:
 
     models = spark.models_of(settings)
     settings.require_champion_among(models)
+    settings.require_searchable_among(models)
     return {
         "assets": spark.spark_assets(models),
         "asset_checks": spark.spark_asset_checks(),

@@ -1,7 +1,7 @@
 """Where data comes from and goes, and every environment variable, once."""
 
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidationInf
 
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.evaluation.judged_users import JUDGED_USERS
-from lastfm_assets.models.trained import MODELS
+from lastfm_assets.models.trained import MODELS, PRODUCTS
 
 _PROJECT: Final = Path(__file__).parents[1]
 PREFIX: Final = "LASTFM_"
@@ -67,8 +67,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     )
     search: Literal["exact", "approximate"] = Field(
         "exact",
-        description="How a user's artists are found: exact, or approximate, faster where a "
-        "catalogue has millions.",
+        description="How a user's artists are found: exact, or approximate, which may miss an "
+        "artist and says how many it misses; als, bpr and lightfm only.",
     )
     processes: int = Field(
         1, ge=1, le=64, description="Processes that fit models side by side; 1: in this one."
@@ -76,7 +76,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     memory_gb: float | None = Field(
         None,
         gt=0,
-        description="Memory that a step may take, in GB; unset: four fifths of the machine's.",
+        description="Memory that a step may take, in GB; unset: four fifths of the machine's. "
+        "Scores that lists are ranked by take a hundredth of it at most.",
     )
     engine: Literal["local", "spark"] = Field(
         "local", description="Where the work is done: on this machine, or on a Spark cluster."
@@ -138,6 +139,38 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
             raise BadInputError(
                 f"LASTFM_CHAMPION is {self.champion}, which LASTFM_MODELS leaves out; name it "
                 "there, or unset one of them"
+            )
+
+    def require_searchable_among(self, models: Iterable[str]) -> None:
+        """Refuses an approximate search that could never take place.
+
+        Where it can, and another model becomes the champion, lists are ranked exactly.
+
+        Args:
+            models: names of those that compete.
+
+        Raises:
+            BadInputError: no model that may serve can be searched approximately, or the engine
+                ranks exactly only.
+        """
+        if self.search == "exact":
+            return
+        fitting = [model.name for model in PRODUCTS]
+        if self.engine != "local":
+            raise BadInputError(
+                f"LASTFM_SEARCH is {self.search}, but the {self.engine} engine ranks exactly only; "
+                "unset it"
+            )
+        if self.champion is not None and self.champion not in fitting:
+            raise BadInputError(
+                f"LASTFM_SEARCH is {self.search}, but LASTFM_CHAMPION is {self.champion}, which "
+                f"can only be ranked exactly; pin one of {', '.join(fitting)}, or unset one of them"
+            )
+        if not set(fitting).intersection(models):
+            raise BadInputError(
+                f"LASTFM_SEARCH is {self.search}, but LASTFM_MODELS has none of "
+                f"{', '.join(fitting)}, and all others can only be ranked exactly; name one of "
+                "these there, or unset LASTFM_SEARCH"
             )
 
     @classmethod

@@ -56,6 +56,8 @@ class TestAVariable:
             ("MIN_PRECISION", "0.25", "min_precision", 0.25),
             ("MIN_PRECISION", "1", "min_precision", 1.0),
             ("CHAMPION", " als", "champion", "als"),
+            ("SEARCH", " approximate", "search", "approximate"),
+            ("SEARCH", "exact", "search", "exact"),
         ],
     )
     def test_sets_its_field_and_no_other(
@@ -82,6 +84,8 @@ class TestAVariable:
             ("CHAMPION", "ALS"),
             ("CHAMPION", "als,bpr"),
             ("CHAMPION", "x\ny"),
+            ("SEARCH", "fast"),
+            ("SEARCH", "Approximate"),
         ],
     )
     def test_with_an_impossible_value_is_refused_by_name_in_one_line(
@@ -107,6 +111,30 @@ class TestAVariable:
     def test_has_a_sentence_for_every_field(self) -> None:
         fields = Settings.model_fields.values()
         assert all((field.description or "").endswith(".") for field in fields)
+
+
+class TestASearchThatCanNeverTakePlace:
+    @pytest.mark.parametrize(
+        ("more", "models", "said"),
+        [
+            ({}, ["popularity", "ease"], "LASTFM_MODELS has none of als, bpr, lightfm"),
+            ({"champion": "blend"}, list(MODELS), "LASTFM_CHAMPION is blend"),
+            ({"engine": "spark"}, ["popularity", "als"], "the spark engine ranks exactly only"),
+        ],
+    )
+    def test_is_refused_in_one_line(
+        self, more: dict[str, str], models: list[str], said: str
+    ) -> None:
+        asked = Settings.model_validate({"search": "approximate", **more})
+        with pytest.raises(BadInputError, match=f"^LASTFM_SEARCH is approximate, but {said}") as no:
+            asked.require_searchable_among(models)
+        assert str(no.value).isprintable()
+        asked.model_copy(update={"search": "exact"}).require_searchable_among(models)
+
+    @pytest.mark.parametrize("more", [{}, {"champion": "bpr"}])
+    def test_is_not_refused_where_a_model_of_factors_may_serve(self, more: dict[str, str]) -> None:
+        asked = Settings.model_validate({"search": "approximate", **more})
+        asked.require_searchable_among(["popularity", "ease", "bpr"])
 
 
 class TestASecret:

@@ -24,6 +24,8 @@ LIKELY: Final = 0.6
 """The largest cosine of a user and an artist that is counted with."""
 COSINES: Final[Mapping[Search, float]] = {"exact": 1.0, "approximate": LIKELY}
 """What each search counts with."""
+SAMPLED: Final = 1000
+"""Users whose lists are made both ways, to say the recall of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,20 @@ class Recall:
     users: int
     """Sampled users who have a list."""
 
+    @property
+    def in_words(self) -> str:
+        """For a log: `0.9987 (0.9970 to 1.0000, 95% interval, 1000 users)`."""
+        return (
+            f"{self.mean:.4f} ({self.low:.4f} to {self.high:.4f}, 95% interval, {self.users} users)"
+        )
+
 
 def recall(  # noqa: PLR0913 (what is ranked, whose sample, and how sure)
     factors: Factors,
     leave_out: sps.csr_array | None,
     *,
     n: int,
-    users: int,
+    users: int = SAMPLED,
     seed: int,
     cosine: float = LIKELY,
     budget: Budget = USUAL,
@@ -86,5 +95,5 @@ def recall_of(found: np.ndarray, exact: np.ndarray) -> Recall:
     if not listed.any():
         return Recall(float("nan"), float("nan"), float("nan"), 0)
     shares = shared.sum(axis=(1, 2))[listed] / sizes[listed]
-    mean, half = shares.mean(), 1.96 * shares.std() / np.sqrt(len(shares))
-    return Recall(float(mean), max(0.0, mean - half), min(1.0, mean + half), len(shares))
+    mean, half = float(shares.mean()), float(1.96 * shares.std() / np.sqrt(len(shares)))
+    return Recall(mean, max(0.0, mean - half), min(1.0, mean + half), len(shares))

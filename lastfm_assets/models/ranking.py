@@ -7,10 +7,13 @@ from typing import Final
 import numpy as np
 import scipy.sparse as sps
 
+from lastfm_assets.memory import Memory
 from lastfm_assets.progress import Progress, no_progress
 
 MEMORY: Final = 8 * 2**20
-"""Bytes for scores, few enough to stay in a processor's cache."""
+"""Bytes for scores, few enough to stay in a processor's cache; more make no list sooner."""
+_PART: Final = 100
+"""Of the memory of a step, one part may hold scores."""
 _GROUP: Final = 64
 """Columns whose maximum stands for all of them."""
 _COUNTED: Final = 8
@@ -24,9 +27,16 @@ class Budget:
     """What ranking may use beside the model and the lists."""
 
     memory: int = MEMORY
-    """Bytes for the scores and candidates of the users that are ranked at once."""
+    """Bytes for the scores and candidates of the users that are ranked at once, one user at least.
+
+    Beside scores lie masks of them and what a model makes them from, about twice as much again."""
     threads: int | None = None
     """How many search side by side where they can; as many as there are cores when None."""
+
+    @classmethod
+    def of(cls, memory: Memory) -> "Budget":
+        """The usual one, or a hundredth of what a step may take where that is less."""
+        return cls(min(MEMORY, memory.bytes // _PART))
 
 
 USUAL: Final = Budget()

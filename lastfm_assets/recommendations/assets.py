@@ -24,8 +24,11 @@ from lastfm_assets.evaluation.gate import Champion, require_approved, threshold_
 from lastfm_assets.io import Store
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
+from lastfm_assets.memory import Memory
 from lastfm_assets.models import fits
+from lastfm_assets.models.approximate import Search
 from lastfm_assets.models.assets import fit_metadata
+from lastfm_assets.models.ranking import Budget
 from lastfm_assets.models.trained import (
     MODELS,
     RANKED_BY,
@@ -45,6 +48,7 @@ from lastfm_assets.recommendations.rules import (
     SIMILAR_USERS_RULES,
     TOP_ARTISTS_RULES,
 )
+from lastfm_assets.recommendations.search import search_figures, search_of
 from lastfm_assets.recommendations.serve import serve
 from lastfm_assets.recommendations.similar_users import similar_users
 from lastfm_assets.recommendations.versions import About
@@ -63,7 +67,7 @@ _LISTED_BY = (
     "recommendations/rules.py",
     "models/threads.py",
 )
-_LISTING = code_version(*{*_LISTED_BY, *RANKED_BY})
+_LISTING = code_version(*{*_LISTED_BY, *RANKED_BY, "recommendations/search.py"})
 
 
 @dg.asset(
@@ -136,6 +140,9 @@ def top_artists_table(
     *,
     settings: dg.ResourceParam[Settings],
     every_pair: dg.ResourceParam[EveryPair],
+    search: dg.ResourceParam[Search],
+    seed: dg.ResourceParam[int],
+    memory: dg.ResourceParam[Memory],
 ) -> dg.MaterializeResult[pd.DataFrame]:
     """For every user ten artists they do not play yet, with scores and reasons.
 
@@ -149,10 +156,17 @@ def top_artists_table(
             f"the serving model is {model.name} of other plays, parameters or seed, expected the "
             f"champion, {champion.model}, on the plays at hand; run a whole refresh"
         )
+    search, budget = search_of(model, search, warn=context.log.warning), Budget.of(memory)
     table = top_artists(
-        model, matrix, _names(artists), on_progress=log_progress(context, "users ranked")
+        model,
+        matrix,
+        _names(artists),
+        search=search,
+        budget=budget,
+        on_progress=log_progress(context, "users ranked"),
     )
     _require_sound_lists(table, interactions, artists)
+    found_by = search_figures(model, matrix, search, seed=seed, budget=budget, say=context.log.info)
     return dg.MaterializeResult(
         value=table,
         metadata=table_metadata(
@@ -162,6 +176,7 @@ def top_artists_table(
             artists_recommended=int(table[Columns.ARTIST].nunique()),
             **{
                 "coverage@10": table[Columns.ARTIST].nunique() / len(artists),
+                **found_by,
                 "lists and listening by popularity": picture(
                     charts.popularity(table, interactions),
                     "Share of the most played artists in lists and in listening, and the artists "

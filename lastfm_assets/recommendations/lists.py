@@ -9,9 +9,10 @@ import pyarrow as pa
 import scipy.sparse as sps
 
 from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.models.approximate import Search
 from lastfm_assets.models.item_knn import ItemKnnConfig, nearest
 from lastfm_assets.models.neighbours import members_in_common
-from lastfm_assets.models.ranking import NOBODY, RankedLists, best_columns
+from lastfm_assets.models.ranking import NOBODY, USUAL, Budget, RankedLists, best_columns
 from lastfm_assets.models.trained import TrainedModel
 from lastfm_assets.progress import Progress, no_progress
 from lastfm_assets.recommendations.reasons import (
@@ -28,12 +29,14 @@ REASONS: Final = 3
 """Listened artists named as the reason of one recommendation."""
 
 
-def top_artists(
+def top_artists(  # noqa: PLR0913 (what is listed, and how it is found)
     model: TrainedModel,
     matrix: ListeningMatrix,
     names: pd.Series,
     *,
     n: int = LENGTH,
+    search: Search = "exact",
+    budget: Budget = USUAL,
     on_progress: Progress = no_progress,
 ) -> pd.DataFrame:
     """The best artists of every user that they have not played.
@@ -43,13 +46,25 @@ def top_artists(
         matrix: all plays.
         names: artist name by artist id.
         n: length of a list.
+        search: whether lists may miss an artist, see `approximate`.
+        budget: what ranking may use.
         on_progress: told users ranked and users in all.
 
     Returns:
         `TOP_LIST` columns, ordered by user and rank; see `as_table`.
+
+    Raises:
+        BadInputError: `search` is approximate, and the score no product of factors.
     """
     rows = np.arange(len(matrix.user_ids))
-    ranked = model.rank(rows, n=n, leave_out=matrix.plays, on_progress=on_progress)
+    ranked = model.rank(
+        rows,
+        n=n,
+        leave_out=matrix.plays,
+        search=search,
+        budget=budget,
+        on_progress=on_progress,
+    )
     return as_table(model, matrix.plays, ranked, matrix.user_ids, names)
 
 

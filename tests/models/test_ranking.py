@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
+from lastfm_assets.memory import Memory
 from lastfm_assets.models.ranking import (
     NOBODY,
     Budget,
@@ -207,3 +208,12 @@ def test_placing_artists_changes_no_list_and_goes_with_any_chunks(chunk_bytes: i
     expected = [slow_rank(scores[rows[p]], c) for p, c in zip(*wanted, strict=True)]
     np.testing.assert_array_equal(ranks, expected)
     assert np.isnan(ranks).any()
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "expected"), [(16.0, 8 * 2**20), (1.0, 8 * 2**20), (0.5, 5_000_000), (1e-9, 0)]
+)
+def test_scores_take_a_hundredth_of_the_memory_and_no_more_than_a_cache_holds(
+    gigabytes: float, expected: int
+) -> None:
+    assert Budget.of(Memory.of(gigabytes)) == Budget(memory=expected)
