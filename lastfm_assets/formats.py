@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import IO, Any, Final, TypeVar, cast
 
@@ -151,6 +152,19 @@ def rows_of(file: IO[bytes]) -> int:
     return int(pq.ParquetFile(file).metadata.num_rows)
 
 
+def columns_in(file: IO[bytes], names: Sequence[str]) -> pd.DataFrame:
+    """Some columns of a table's file, in that order; the others are not read. Raises as `decode`.
+
+    Raises:
+        KeyError: it has no such column.
+    """
+    table = pq.ParquetFile(file)
+    missing = [name for name in names if name not in table.schema_arrow.names]
+    if missing:
+        raise KeyError(f"no column {missing[0]}")
+    return _by_column(table, names)
+
+
 def _about(evaluation: Evaluation) -> Header:
     """Which model an evaluation is of; its figures a user are the table."""
     return {
@@ -182,13 +196,15 @@ def _from_parquet(content: bytes) -> tuple[pd.DataFrame, Header]:
     # read_table leaves the bytes to a thread of Arrow's; where that lets go of them last, it asks
     # for an interpreter which by then may be ending, and a short process aborts after its work
     file = pq.ParquetFile(pa.BufferReader(content))
-    return _by_column(file), _from_schema(file.schema_arrow)
+    return _by_column(file, file.schema_arrow.names), _from_schema(file.schema_arrow)
 
 
-def _by_column(file: pq.ParquetFile) -> pd.DataFrame:
+def _by_column(file: pq.ParquetFile, names: Sequence[str]) -> pd.DataFrame:
     """A table column by column, so that only one is there in Arrow's and in pandas' shape."""
     columns = {}
-    for at, field in enumerate(file.schema_arrow):
+    for name in names:
+        at = file.schema_arrow.get_field_index(name)
+        field = file.schema_arrow.field(at)
         if pa.types.is_large_string(field.type) and _is_all_missing(file, at):
             columns[field.name] = _missing_texts(file.metadata.num_rows)
             continue

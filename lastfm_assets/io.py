@@ -25,6 +25,7 @@ from lastfm_assets.formats import (
     SUFFIX,
     Header,
     Stored,
+    columns_in,
     decode,
     encode,
     header_of,
@@ -137,6 +138,22 @@ class Store:
                 return rows_of(file)
 
         return self._tried(key, pd.DataFrame, count, rows_of_parts)
+
+    def columns(self, key: Key, names: Sequence[str]) -> pd.DataFrame:
+        """Some columns of a table, in that order, without reading the others; errors as in `read`.
+
+        Args:
+            key: of the table.
+            names: its columns.
+        """
+
+        def read(path: UPath) -> pd.DataFrame:
+            with path.open("rb") as file:
+                return columns_in(file, names)
+
+        return self._tried(
+            key, pd.DataFrame, read, lambda folder: read_parts(folder)[0][list(names)]
+        )
 
     def read_with_stamp(self, key: Key, kind: type[Stored]) -> tuple[Stored, Stamp]:
         """Reads a value and what its file says of itself; errors as in `read`."""

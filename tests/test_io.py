@@ -170,6 +170,13 @@ class TestAValue:
         store.write(KEY, empty, source="custom")
         assert same(empty, store.read(KEY, pd.DataFrame))
 
+    def test_may_be_read_by_some_of_its_columns(self, store: Store) -> None:
+        store.write(KEY, TABLE, source="custom")
+        wanted = [*TABLE.columns[:1], *TABLE.columns[-2:]][::-1]
+        assert same(TABLE[wanted], store.columns(KEY, wanted))
+        with pytest.raises(StoreError, match="no column weather"):
+            store.columns(KEY, ["weather"])
+
     @pytest.mark.parametrize("kind", KINDS)
     def test_gives_the_same_bytes_each_time(self, local: Store, kind: type) -> None:
         value = VALUES[kind]()

@@ -1,7 +1,7 @@
 """The store as Dagster's IO manager, and settings as resources, one by one."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import dagster as dg
@@ -144,10 +144,30 @@ class StoreIOManager(dg.IOManager):
         Raises:
             StoreError: see `Store.read`.
         """
+        self._note(step, asset)
+        return self.store.rows(asset.path)
+
+    def columns(
+        self, step: tuple[str, str], asset: dg.AssetKey, names: Sequence[str]
+    ) -> pd.DataFrame:
+        """Some columns of a table for a step that needs no others; otherwise as `read`.
+
+        Args:
+            step: as for `read`.
+            asset: whose table.
+            names: its columns.
+
+        Raises:
+            StoreError: see `Store.read`.
+        """
+        self._note(step, asset)
+        return self.store.columns(asset.path, names)
+
+    def _note(self, step: tuple[str, str], asset: dg.AssetKey) -> None:
+        """Remembers that a step was made from a table that it does not read whole."""
         stamp = self.store.stamp(asset.path, pd.DataFrame)
         self._sources.setdefault(step, set()).add(stamp.source)
         self._inputs.setdefault(step, {})[asset.to_user_string()] = stamp.version
-        return self.store.rows(asset.path)
 
     def note_unreadable(self, step: tuple[str, str], asset: dg.AssetKey, kind: type) -> None:
         """Remembers that a step did without a damaged value, so that it is not made again for it.

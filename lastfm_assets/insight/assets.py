@@ -22,14 +22,15 @@ from lastfm_assets.insight.history import (
     with_refresh,
 )
 from lastfm_assets.insight.inputs import ReportInputs
-from lastfm_assets.insight.report import PAGE, Report, build_report
+from lastfm_assets.insight.lookup import fits
+from lastfm_assets.insight.report import PAGE, SEARCH_BUDGET, Report, build_report
 from lastfm_assets.insight.studies import OF_NO_SOURCE, STUDY_TABLES
 from lastfm_assets.io import Stamp, Store
 from lastfm_assets.listening.about import ARTIST, About
 from lastfm_assets.listening.tables import RAW_TABLES
 from lastfm_assets.provenance import code_version
 from lastfm_assets.recommendations.published import PublishedLists
-from lastfm_assets.vocabulary import Columns
+from lastfm_assets.vocabulary import TOP_LIST, Columns
 
 HISTORY_KEY: Final = key("insight", "history")
 PUBLISHED: Final = key("recommendations", "published")
@@ -41,6 +42,9 @@ _SOURCE: Final = "raw/source"
 _KEYS: Final = "raw/keys"
 _MONTHS: Final = "insight/tag_trends"
 _TAGS: Final = ("listening", "tag_assignments")
+_SPLIT: Final = key("listening", "split")
+_LISTS: Final = key("recommendations", "top_artists")
+_SIMILAR: Final = key("recommendations", "similar_artists")
 _OPTIONAL: Final = {name: key(*name.split("/")) for name in (_SOURCE, _KEYS, *STUDY_TABLES)}
 """Tables that the report shows where they are there, and waits for nowhere."""
 
@@ -99,13 +103,13 @@ def history_table(
         "artists": _ARTISTS,
         "tag_assignments": dg.AssetIn(key("listening", "tag_assignments")),
         "rejected_rows": dg.AssetIn(key("listening", "rejected_rows")),
-        "split_pairs": dg.AssetIn(key("listening", "split")),
-        "lists": dg.AssetIn(key("recommendations", "top_artists")),
-        "similar_artists": dg.AssetIn(key("recommendations", "similar_artists")),
         "history": dg.AssetIn(HISTORY_KEY),
     },
-    # of the raw tables only their rows are counted
+    # of the raw tables only their rows are counted, of the others as much is read as is shown
     deps=[
+        _SPLIT,
+        _LISTS,
+        _SIMILAR,
         *(key("raw", table.asset) for table in RAW_TABLES),
         PUBLISHED,
         _OPTIONAL[_SOURCE],
@@ -155,9 +159,6 @@ def report(  # noqa: PLR0917 (as many tables as the page shows)
     artists: pd.DataFrame,
     tag_assignments: pd.DataFrame,
     rejected_rows: pd.DataFrame,
-    split_pairs: pd.DataFrame,
-    lists: pd.DataFrame,
-    similar_artists: pd.DataFrame,
     history: pd.DataFrame,
     *,
     store: dg.ResourceParam[Store],
@@ -168,7 +169,9 @@ def report(  # noqa: PLR0917 (as many tables as the page shows)
 
     Studies are shown where they were made.
     """
+    step = step_of(context)
     beside = _those_there(context, io_manager)
+    searched = fits(io_manager.rows(step, _LISTS), len(artists), SEARCH_BUDGET)
     source = store.source_of(_LEADERBOARD.path, pd.DataFrame)
     studies = {name: beside[name] for name in _of_source(context, store, source, beside)}
     refresh = history.iloc[-1]
@@ -182,13 +185,14 @@ def report(  # noqa: PLR0917 (as many tables as the page shows)
             artists=artists,
             tag_assignments=tag_assignments,
             rejected_rows=rejected_rows,
-            split=split_pairs,
-            lists=lists,
-            similar_artists=similar_artists,
+            split=io_manager.columns(step, _SPLIT, [Columns.USER, Columns.PART]),
+            lists=io_manager.columns(
+                step, _LISTS, TOP_LIST if searched else [Columns.USER, Columns.ARTIST]
+            ),
+            similar_artists=io_manager.read(step, _SIMILAR, pd.DataFrame) if searched else None,
             history=history,
             rows_read={
-                table.stem: io_manager.rows(step_of(context), key("raw", table.asset))
-                for table in RAW_TABLES
+                table.stem: io_manager.rows(step, key("raw", table.asset)) for table in RAW_TABLES
             },
             source=source,
             refreshed_at=refresh[REFRESHED_AT].to_pydatetime(),

@@ -24,9 +24,11 @@ class ReportInputs:
     tag_assignments: pd.DataFrame
     rejected_rows: pd.DataFrame
     split: pd.DataFrame
+    """`user_id, part`."""
     lists: pd.DataFrame
-    """`TOP_LIST`, as published."""
-    similar_artists: pd.DataFrame
+    """`TOP_LIST`, as published; `user_id, artist_id` where `similar_artists` is None."""
+    similar_artists: pd.DataFrame | None
+    """None where there is too much to be searched on a page, see `lookup.fits`."""
     history: pd.DataFrame
     """See `history.HISTORY`; the last row is the refresh that is reported on."""
     rows_read: Mapping[str, int]

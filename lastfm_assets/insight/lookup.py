@@ -49,6 +49,17 @@ class Lookup:
     """Whether users are called by the source's own ids, which are text."""
 
 
+def fits(listed: int, artists: int, budget: int) -> bool:
+    """Whether the least that `lookup` packs may fit, told from sizes alone.
+
+    Args:
+        listed: rows of all lists.
+        artists: size of the catalogue.
+        budget: bytes that may be used.
+    """
+    return _BYTES_A_LISTED * listed + _BYTES_A_NAME * artists <= budget
+
+
 def lookup(  # noqa: PLR0913 (as many tables as are searched)
     *,
     interactions: pd.DataFrame,
@@ -76,7 +87,7 @@ def lookup(  # noqa: PLR0913 (as many tables as are searched)
         As much of `KEPT` as the budget holds; None where even the least does not fit.
     """
     users = np.unique(interactions[Columns.USER].to_numpy())
-    if _BYTES_A_LISTED * len(lists) + _BYTES_A_NAME * len(artists) > budget:
+    if not fits(len(lists), len(artists), budget):
         return None  # nor would it be worth the minutes to find out
     catalogue = artists.sort_values(Columns.ARTIST)
     ids = catalogue[Columns.ARTIST].to_numpy()

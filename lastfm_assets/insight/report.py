@@ -19,7 +19,7 @@ from lastfm_assets.insight.judged import (
     leaderboard_chart,
     train_chart,
 )
-from lastfm_assets.insight.lookup import lookup
+from lastfm_assets.insight.lookup import Lookup, lookup
 from lastfm_assets.insight.quality import files_read, quality_sentences, refusals
 from lastfm_assets.insight.served import Exposure, exposure, exposure_chart
 from lastfm_assets.insight.studies import study_charts
@@ -51,16 +51,7 @@ def build_report(inputs: ReportInputs) -> Report:
     """
     noun = inputs.noun
     spread = exposure(inputs.interactions, inputs.artists, inputs.lists)
-    found = lookup(
-        interactions=inputs.interactions,
-        artists=inputs.artists,
-        tag_assignments=inputs.tag_assignments,
-        lists=inputs.lists,
-        similar=inputs.similar_artists,
-        budget=SEARCH_BUDGET,
-        noun=noun,
-        keys=inputs.keys,
-    )
+    found = _searched(inputs)
     said = {
         "verdict": opening.verdict(inputs),
         "lede": opening.lede(inputs),
@@ -82,6 +73,22 @@ def build_report(inputs: ReportInputs) -> Report:
         "run_url": _run_url(inputs.ui_url, inputs.run_id),
     }
     return Report(_rendered({**_drawn(inputs, spread), **said}))
+
+
+def _searched(inputs: ReportInputs) -> Lookup | None:
+    """What the search box knows; None where there is too much to be searched on a page."""
+    if inputs.similar_artists is None:
+        return None
+    return lookup(
+        interactions=inputs.interactions,
+        artists=inputs.artists,
+        tag_assignments=inputs.tag_assignments,
+        lists=inputs.lists,
+        similar=inputs.similar_artists,
+        budget=SEARCH_BUDGET,
+        noun=inputs.noun,
+        keys=inputs.keys,
+    )
 
 
 def _drawn(inputs: ReportInputs, spread: Exposure) -> Mapping[str, Chart | None]:

@@ -10,6 +10,7 @@ from lastfm_assets.recommendations.databases import open_database
 from lastfm_assets.recommendations.names import keys_in
 from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.recommendations.serving import Served, ServingTables, artists_with_plays
+from lastfm_assets.vocabulary import Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +60,5 @@ def serve(store: Store, url: SecretStr | None) -> Serving | None:
 def _artists(store: Store) -> pd.DataFrame:
     """The catalogue with its plays; the pairs themselves are not kept."""
     artists = store.read(("listening", "artists"), pd.DataFrame)
-    return artists_with_plays(artists, store.read(("listening", "interactions"), pd.DataFrame))
+    plays = store.columns(("listening", "interactions"), [Columns.ARTIST, Columns.PLAYS])
+    return artists_with_plays(artists, plays)

@@ -255,7 +255,7 @@ def artists_with_plays(artists: pd.DataFrame, interactions: pd.DataFrame) -> pd.
 
     Args:
         artists: the catalogue; `artist_id` and `artist_name` are used.
-        interactions: `user_id`, `artist_id`, `plays`, one row a pair.
+        interactions: `artist_id`, `plays`, one row a pair.
 
     Returns:
         `ARTISTS` columns, ordered by artist.
