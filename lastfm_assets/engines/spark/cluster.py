@@ -29,13 +29,27 @@ class StandaloneCluster:
     """`spark://127.0.0.1:port`."""
     folder: Path
     """Where logs and what executors write lie."""
+    worker_size: tuple[str, ...] = ()
+    """Options by which a worker is told what it has."""
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     """The master, then the workers."""
 
     @property
     def workers(self) -> list["subprocess.Popen[bytes]"]:
-        """The workers' processes."""
+        """The workers' processes, in the order of their start."""
         return self.processes[1:]
+
+    def start_workers(self, number: int = 1) -> None:
+        """Starts so many workers more, and waits until the master has taken them in.
+
+        Raises:
+            EngineUnavailableError: they were not up in time.
+        """
+        for _ in range(number):
+            own = self.folder / f"worker-{len(self.processes)}"
+            place = ("--work-dir", str(own))
+            _start(self, own.name, "worker.Worker", *self.worker_size, *place, self.url)
+        _said(self.folder / "master.log", re.compile(_TOOK_IN), len(self.workers))
 
 
 @contextlib.contextmanager
@@ -54,15 +68,12 @@ def standalone_cluster(
         EngineUnavailableError: pyspark or Java is missing, or it did not start in time.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    cluster = StandaloneCluster("", folder)
+    size = ("--cores", str(cores), "--memory", f"{megabytes}m")
+    cluster = StandaloneCluster("", folder, size)
     try:
         master = _start(cluster, "master", "master.Master", "--port", "0")
         cluster.url = _said(master, _STARTED, 1)[0]
-        for number in range(1, workers + 1):
-            own = folder / f"worker-{number}"
-            size = ("--cores", str(cores), "--memory", f"{megabytes}m", "--work-dir", str(own))
-            _start(cluster, own.name, "worker.Worker", *size, cluster.url)
-        _said(master, re.compile(_TOOK_IN), workers)
+        cluster.start_workers(workers)
         yield cluster
     finally:
         for process in reversed(cluster.processes):

@@ -7,10 +7,12 @@ import dagster as dg
 from pydantic import BaseModel
 
 from lastfm_assets.automation.resources import determining, resources_of
-from lastfm_assets.engines.spark import listening_assets
+from lastfm_assets.engines.spark import champion_assets, list_assets, listening_assets
 from lastfm_assets.engines.spark.checks import spark_checks
 from lastfm_assets.engines.spark.engine import SparkEngine, SparkIOManager, SparkStore
-from lastfm_assets.engines.spark.model_assets import spark_model_assets
+from lastfm_assets.engines.spark.evaluation_assets import evaluation_assets
+from lastfm_assets.engines.spark.evaluation_checks import checks_of_evaluations
+from lastfm_assets.engines.spark.model_assets import models_asset
 from lastfm_assets.engines.spark.steps import SPARK_MODELS
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.evaluation.checks import checks_of_figures
@@ -56,19 +58,25 @@ def conf_of(said: str | None) -> dict[str, str]:
 
 
 def spark_assets(models: Mapping[str, BaseModel]) -> list[dg.AssetsDefinition]:
-    """Every asset, from raw files to what readers see."""
+    """Every asset, from raw files to what readers see, and the checks of each evaluation."""
     return [
         listening_assets.raw_files,
         listening_assets.cleaned,
         listening_assets.split_pairs,
         listening_assets.training_tags,
         listening_assets.weighted_matrix,
-        *spark_model_assets(models),
+        models_asset(models),
+        *evaluation_assets(tuple(models)),
+        *checks_of_evaluations(tuple(models)),  # to Dagster, checks are assets, too
+        champion_assets.serving_model,
+        list_assets.top_artists_table,
+        list_assets.similar_artists_table,
+        list_assets.published,
     ]
 
 
 def spark_asset_checks() -> list[dg.AssetChecksDefinition]:
-    """Every check: of tables inside Spark, of figures as the local engine has them."""
+    """Every check of tables: of rows inside Spark, of figures as the local engine has them."""
     return [*spark_checks, *checks_of_figures()]
 
 

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -16,12 +17,13 @@ from lastfm_assets.automation.resources import StoreIOManager
 from lastfm_assets.engines.spark.failures import clear_spark_errors
 from lastfm_assets.engines.spark.session import TIMEOUT, spark_session
 from lastfm_assets.engines.spark.tables import SparkTables
+from lastfm_assets.errors import EngineUnavailableError
 from lastfm_assets.formats import Stored
 from lastfm_assets.io import Key, Stamp, Store
 from lastfm_assets.provenance import Origin
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,15 @@ class SparkEngine:
         self._how: dict[str, Any] = {"master": master, "conf": conf, "timeout": timeout}
         self._opened = contextlib.ExitStack()
         self._tables: SparkTables | None = None
+        self._refused_until = 0.0
+        self._refusal = ""
 
     @property
     def tables(self) -> SparkTables:
         """The store as Spark sees it; opens a session where there is none that works.
+
+        A cluster that did not answer is not asked again for as long as it was waited for: steps
+        of a run that need it fail one after the other, without a wait for each.
 
         Raises:
             BadInputError, EngineUnavailableError: see `session.spark_session`.
@@ -69,10 +76,19 @@ class SparkEngine:
         if self._tables is not None and not _works(self._tables):
             self.close()  # a killed driver: whoever tries again gets another
         if self._tables is None:
-            session = self._opened.enter_context(spark_session(**self._how))
-            self._tables = SparkTables(self._store, session)
+            self._tables = SparkTables(self._store, self._session())
             atexit.register(self.close)
         return self._tables
+
+    def _session(self) -> "SparkSession":
+        if time.monotonic() < self._refused_until:
+            raise EngineUnavailableError(self._refusal)
+        try:
+            return self._opened.enter_context(spark_session(**self._how))
+        except EngineUnavailableError as problem:
+            self._refused_until = time.monotonic() + float(self._how["timeout"])
+            self._refusal = str(problem)
+            raise
 
     def close(self) -> None:
         """Ends the session, if there is one."""

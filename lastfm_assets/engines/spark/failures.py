@@ -10,6 +10,8 @@ from lastfm_assets.sources.hetrec import one_line
 
 _TRACE: Final = re.compile(r"\n\s*at .*|\nDriver stacktrace:.*", re.DOTALL)
 _CAUSE: Final = re.compile(r"Caused by: ([^\n]+)")
+_CODES: Final = re.compile(r"\[[A-Z_.\d]+\] | SQLSTATE: \w{5}")
+"""What Spark's own messages begin and end with, for programs."""
 _CLASS: Final = re.compile(r"^(?:[\w$]+\.)+([\w$]+: )")
 
 
@@ -42,4 +44,4 @@ def _cause_of(problem: Exception) -> str:
         said = str(java.toString()) if java is not None else said
     innermost = _CAUSE.findall(said)
     text = innermost[-1] if innermost else _TRACE.sub("", said)
-    return one_line(_CLASS.sub(r"\1", text.strip()))
+    return one_line(_CODES.sub("", _CLASS.sub(r"\1", text.strip())))

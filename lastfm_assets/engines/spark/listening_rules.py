@@ -4,12 +4,17 @@ Names, sentences and facts are the local ones. A frame has no order of rows, so 
 whatever else holds or breaks a rule on one machine does so here.
 """
 
-from collections.abc import Sequence
-from functools import reduce
-from operator import add
 from typing import TYPE_CHECKING, Final
 
 from lastfm_assets.engines.spark.content import content_of
+from lastfm_assets.engines.spark.rule_figures import (
+    count_unless,
+    doubled,
+    figures_of,
+    marked,
+    missing_in,
+    violations_of,
+)
 from lastfm_assets.findings import Finding, Rule, no_violations
 from lastfm_assets.listening.clean import FIRST_YEAR, LAST_YEAR, LONGEST_TEXT, MERGED, MOST_PLAYS
 from lastfm_assets.listening.rules import MAX_REFUSED_SHARE
@@ -17,7 +22,7 @@ from lastfm_assets.listening.split import HELD_OUT_SHARE, VALIDATION_SHARE
 from lastfm_assets.vocabulary import PARTS, Columns
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
 _PAIR: Final = (Columns.USER, Columns.ARTIST)
 _PLAIN: Final = (*_PAIR, Columns.PLAYS)
@@ -35,8 +40,8 @@ def lines_are_numbered(raw: "DataFrame") -> Finding:
     from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
 
     unexplained = f.isnotnull(Columns.TEXT) != f.isnotnull(Columns.REASON)
-    return _no_violations(
-        raw, doubled_lines=_doubled(Columns.LINE), unexplained=f.count_if(unexplained)
+    return violations_of(
+        raw, doubled_lines=doubled(Columns.LINE), unexplained=f.count_if(unexplained)
     )
 
 
@@ -50,10 +55,10 @@ def one_number_a_key(keys: "DataFrame") -> Finding:
     """Every number stands for one key of its kind, and every key has one number."""
     from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
 
-    return _no_violations(
+    return violations_of(
         keys,
-        doubled_numbers=_doubled(Columns.KIND, Columns.ID),
-        doubled_keys=_doubled(Columns.KIND, Columns.KEY),
+        doubled_numbers=doubled(Columns.KIND, Columns.ID),
+        doubled_keys=doubled(Columns.KIND, Columns.KEY),
         empty_keys=f.count_if(f.length(Columns.KEY) == 0),
     )
 
@@ -64,29 +69,29 @@ def pairs_are_unique(interactions: "DataFrame", artists: "DataFrame") -> Finding
     from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
 
     wrong = tuple(interactions.columns) not in (_PLAIN, _TIMED)
-    found = _figures(
+    found = figures_of(
         interactions,
-        doubled=_doubled(*_PAIR),
-        missing_values=_missing(interactions, interactions.columns),
-        plays_outside=_count_unless(f.col(Columns.PLAYS).between(1, MOST_PLAYS)),
+        doubled=doubled(*_PAIR),
+        missing_values=missing_in(interactions, interactions.columns),
+        plays_outside=count_unless(f.col(Columns.PLAYS).between(1, MOST_PLAYS)),
     )
     return no_violations(**found, wrong_columns=int(wrong))
 
 
 def played_artists_are_known(interactions: "DataFrame", artists: "DataFrame") -> Finding:
     """Every artist played is in the catalogue."""
-    marked = _marked(interactions, Columns.ARTIST, artists.select(Columns.ARTIST), "_known")
-    return _no_violations(marked, unknown_artists=_missing(marked, ["_known"]))
+    beside = marked(interactions, Columns.ARTIST, artists.select(Columns.ARTIST), "_known")
+    return violations_of(beside, unknown_artists=missing_in(beside, ["_known"]))
 
 
 def artists_are_unique(artists: "DataFrame") -> Finding:
     """One row an artist, each with a name of sensible length."""
     from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
 
-    return _no_violations(
+    return violations_of(
         artists,
-        doubled=_doubled(Columns.ARTIST),
-        nameless=_count_unless(f.length(Columns.NAME).between(1, LONGEST_TEXT)),
+        doubled=doubled(Columns.ARTIST),
+        nameless=count_unless(f.length(Columns.NAME).between(1, LONGEST_TEXT)),
     )
 
 
@@ -94,12 +99,12 @@ def tags_refer_to_artists(assignments: "DataFrame", artists: "DataFrame") -> Fin
     """Every tagged artist is known, every date possible, no assignment doubled."""
     from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
 
-    marked = _marked(assignments, Columns.ARTIST, artists.select(Columns.ARTIST), "_known")
-    return _no_violations(
-        marked,
-        unknown_artists=_missing(marked, ["_known"]),
-        impossible_dates=_count_unless(f.year(Columns.DATE).between(FIRST_YEAR, LAST_YEAR)),
-        doubled=_doubled(*_PAIR, Columns.TAG),
+    beside = marked(assignments, Columns.ARTIST, artists.select(Columns.ARTIST), "_known")
+    return violations_of(
+        beside,
+        unknown_artists=missing_in(beside, ["_known"]),
+        impossible_dates=count_unless(f.year(Columns.DATE).between(FIRST_YEAR, LAST_YEAR)),
+        doubled=doubled(*_PAIR, Columns.TAG),
     )
 
 
@@ -108,13 +113,13 @@ def friends_are_users(friendships: "DataFrame", interactions: "DataFrame") -> Fi
     from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
 
     users = interactions.select(Columns.USER)
-    marked = _marked(friendships, Columns.USER, users, "_user")
-    marked = _marked(marked, Columns.FRIEND, users, "_friend")
-    return _no_violations(
-        marked,
-        unknown_users=_missing(marked, ["_user", "_friend"]),
+    beside = marked(friendships, Columns.USER, users, "_user")
+    beside = marked(beside, Columns.FRIEND, users, "_friend")
+    return violations_of(
+        beside,
+        unknown_users=missing_in(beside, ["_user", "_friend"]),
         themselves=f.count_if(f.col(Columns.USER) == f.col(Columns.FRIEND)),
-        doubled=_doubled(Columns.USER, Columns.FRIEND),
+        doubled=doubled(Columns.USER, Columns.FRIEND),
     )
 
 
@@ -124,7 +129,7 @@ def few_rows_refused(rejected: "DataFrame", **kept: "DataFrame") -> Finding:
 
     files = [*(file for file, _ in _OF_FILES), "user_artists"]
     refused = ~f.col(Columns.REASON).eqNullSafe(MERGED)
-    lost = _figures(
+    lost = figures_of(
         rejected,
         **{file: f.count_if(refused & (f.col(Columns.FILE) == file)) for file in files},
     )
@@ -132,7 +137,7 @@ def few_rows_refused(rejected: "DataFrame", **kept: "DataFrame") -> Finding:
         file: lost[file] / max(1, lost[file] + kept[table].count()) for file, table in _OF_FILES
     }
     # pairs may be of many rows: what was read counts
-    read = _figures(kept["about"], rows=f.first("rows"))["rows"]
+    read = figures_of(kept["about"], rows=f.first("rows"))["rows"]
     shares["user_artists"] = lost["user_artists"] / max(1, read)
     passed = all(share <= MAX_REFUSED_SHARE for share in shares.values())
     facts = {f"{file}_refused_share": share for file, share in shares.items()}
@@ -143,7 +148,7 @@ def every_refusal_has_a_reason(rejected: "DataFrame", **kept: "DataFrame") -> Fi
     """Each refused row names its file, its line and a reason."""
     del kept
     needed = [Columns.FILE, Columns.LINE, Columns.REASON]
-    return _no_violations(rejected, missing=_missing(rejected, needed))
+    return violations_of(rejected, missing=missing_in(rejected, needed))
 
 
 def parts_are_disjoint_and_complete(split_pairs: "DataFrame", interactions: "DataFrame") -> Finding:
@@ -158,12 +163,12 @@ def parts_are_disjoint_and_complete(split_pairs: "DataFrame", interactions: "Dat
     of_pairs = split_pairs.groupBy(*_PAIR).agg(
         (f.count(f.lit(1)) - 1).alias("more"),
         f.count_if(f.col(Columns.PART) == "train").alias("train"),
-        _count_unless(f.col(Columns.PART).isin(*PARTS)).alias("without"),
+        count_unless(f.col(Columns.PART).isin(*PARTS)).alias("without"),
     )
     of_users = of_pairs.groupBy(Columns.USER).agg(
         *(f.sum(name).alias(name) for name in ("more", "train", "without"))
     )
-    found = _figures(
+    found = figures_of(
         of_users,
         doubled=f.sum("more"),
         without_part=f.sum("without"),
@@ -182,7 +187,7 @@ def shares_are_as_asked(split_pairs: "DataFrame", interactions: "DataFrame") -> 
         f.count(f.lit(1)).alias("total"),
         *(f.count_if(f.col(Columns.PART) == part).alias(part) for part in asked),
     )
-    return _no_violations(
+    return violations_of(
         of_users,
         **{
             part: f.count_if(f.abs(f.col(part) - f.lit(share) * f.col("total")) > 1.0)
@@ -208,7 +213,7 @@ def held_out_is_last(split_pairs: "DataFrame", interactions: "DataFrame") -> Fin
         f.min(found["held_out"]).alias("first_held_out"),
     )
     first = f.least("first_validation", "first_held_out")  # of those that there are
-    return _no_violations(
+    return violations_of(
         of_users,
         users_with_later_train=f.count_if(f.col("train") > first),
         users_with_later_validation=f.count_if(f.col("validation") > f.col("first_held_out")),
@@ -220,7 +225,7 @@ def held_out_pairs_are_not_seen(matrix: "DataFrame", split_pairs: "DataFrame") -
     from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
 
     put_aside = f.col(Columns.PART).eqNullSafe("held_out")
-    wanted = _figures(split_pairs, pairs=f.count_if(~put_aside))["pairs"]
+    wanted = figures_of(split_pairs, pairs=f.count_if(~put_aside))["pairs"]
     leaked = split_pairs.where(put_aside).join(matrix.select(*_PAIR), [*_PAIR], "left_semi")
     return no_violations(leaked=leaked.count(), missing=abs(wanted - matrix.count()))
 
@@ -241,60 +246,8 @@ def weights_are_finite(matrix: "DataFrame", split_pairs: "DataFrame") -> Finding
     weight = f.col("weight")
     # to Spark, what is not a number lies beyond infinity
     usable = (weight >= 0) & (weight < f.lit(float("inf")))
-    found = _figures(matrix, unusable=_count_unless(usable), nonzero=f.count_if(weight != 0))
+    found = figures_of(matrix, unusable=count_unless(usable), nonzero=f.count_if(weight != 0))
     return no_violations(unusable=found["unusable"], all_zero=int(not found["nonzero"]))
-
-
-def _figures(rows: "DataFrame", /, **figures: "Column") -> dict[str, int]:
-    """Aggregates of all rows in one pass; 0 where there is none to aggregate."""
-    found = rows.agg(*(figure.alias(name) for name, figure in figures.items())).first()
-    return {name: int((found[name] if found else 0) or 0) for name in figures}
-
-
-def _no_violations(rows: "DataFrame", /, **counts: "Column") -> Finding:
-    return no_violations(**_figures(rows, **counts))
-
-
-def _doubled(*columns: str) -> "Column":
-    """How many rows are alike in some columns to an earlier row."""
-    from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
-
-    # as one value, a key with a gap counts too
-    return f.count(f.lit(1)) - f.count_distinct(f.struct(*columns))
-
-
-def _count_unless(holds: "Column") -> "Column":
-    """How many rows a condition does not hold for; it holds for no missing value."""
-    from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
-
-    return f.count_if(~f.coalesce(holds, f.lit(False)))  # noqa: FBT003 (a value)
-
-
-def _missing(rows: "DataFrame", columns: Sequence[str]) -> "Column":
-    """How many values are missing in some columns."""
-    from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
-
-    types = dict(rows.dtypes)
-    gaps = [
-        f.isnull(name) | f.isnan(name) if types[name] in ("float", "double") else f.isnull(name)
-        for name in columns
-    ]
-    return reduce(add, (f.count_if(gap) for gap in gaps))
-
-
-def _marked(rows: "DataFrame", column: str, ids: "DataFrame", mark: str) -> "DataFrame":
-    """Rows with a mark that is missing where a column's value is not among the ids.
-
-    Args:
-        rows: of any columns.
-        column: of `rows`.
-        ids: one column, in which ids may come again.
-        mark: name of the column that is added.
-    """
-    from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
-
-    there = ids.toDF("_id").groupBy("_id").agg(f.count(f.lit(1)).alias(mark))
-    return rows.join(there, f.col(column).eqNullSafe(f.col("_id")), "left").drop("_id")
 
 
 def _odd_plays(split_pairs: "DataFrame", interactions: "DataFrame") -> int:
@@ -303,7 +256,7 @@ def _odd_plays(split_pairs: "DataFrame", interactions: "DataFrame") -> int:
 
     played = interactions.select(*_PAIR, f.col(Columns.PLAYS).alias("_plays"))
     beside = split_pairs.join(played, [*_PAIR], "left")
-    return _figures(beside, odd=_count_unless(f.col(Columns.PLAYS).between(1, f.col("_plays"))))[
+    return figures_of(beside, odd=count_unless(f.col(Columns.PLAYS).between(1, f.col("_plays"))))[
         "odd"
     ]
 

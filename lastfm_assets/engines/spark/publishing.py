@@ -1,15 +1,13 @@
 """Publishing from Spark: workers write the lists where readers will look; one commit shows them."""
 
-import json
 import uuid
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import pyarrow.parquet as pq
 from upath import UPath
 
 from lastfm_assets.engines.spark.content import content_of
 from lastfm_assets.engines.spark.failures import clear_spark_errors
+from lastfm_assets.engines.spark.written_parts import added, counted
 from lastfm_assets.parts import remove
 from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.recommendations.versions import About, Publication
@@ -45,8 +43,8 @@ def publish(tables: "SparkTables", lists: "DataFrame", about: About) -> Publicat
 
     published = PublishedLists(tables.store.root)
     with clear_spark_errors("publishing lists"):
-        counted = lists.agg(f.count(f.lit(1)), f.count_distinct(Columns.USER)).first()
-        rows, users = counted or (0, 0)
+        sizes = lists.agg(f.count(f.lit(1)), f.count_distinct(Columns.USER)).first()
+        rows, users = sizes or (0, 0)
         content = content_of(lists)
 
         def write() -> list["AddAction"]:
@@ -70,36 +68,13 @@ def _write(
     try:
         ordered = lists.sort(Columns.USER, Columns.RANK)
         ordered.write.option("parquet.block.size", _GROUP_BYTES).parquet(tables.uri(parts))
-        files = sorted(path for path in parts.iterdir() if path.name.endswith(".parquet"))
-        counts = [_rows_in(path) for path in files]
-        if sum(counts) != rows:
-            raise ValueError(
-                f"workers have written {rows} rows, {sum(counts)} of them are seen from here: the "
-                "store must lie where every worker and this machine reach it"
-            )
         return [
-            _added(path.rename(place / f"part-{number:05}-{name}.parquet"), count)
-            for number, (path, count) in enumerate(zip(files, counts, strict=True))
-            if count
+            _moved(path, place / f"part-{number:05}-{name}.parquet", count)
+            for number, (path, count) in enumerate(counted(parts, rows))
         ]
     finally:
         remove(parts)
 
 
-def _rows_in(path: UPath) -> int:
-    with path.open("rb") as file:
-        return int(pq.ParquetFile(file).metadata.num_rows)
-
-
-def _added(path: UPath | Path, rows: int) -> "AddAction":
-    from deltalake.transaction import AddAction  # noqa: PLC0415 (heavy)
-
-    known: Any = path.stat()
-    return AddAction(
-        path=path.name,
-        size=int(known.st_size),
-        partition_values={},
-        modification_time=int(known.st_mtime * 1000),
-        data_change=True,
-        stats=json.dumps({"numRecords": rows}),
-    )
+def _moved(path: UPath, new: UPath, rows: int) -> "AddAction":
+    return added(path.rename(new), new.name, rows)

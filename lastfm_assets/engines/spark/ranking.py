@@ -111,7 +111,7 @@ class _Lists:
             Columns.USER: np.repeat(user_ids, listed.sum(axis=1)),
             Columns.RANK: (np.nonzero(listed)[1] + 1).astype(np.int32),
             Columns.ARTIST: artists.artist_ids[position],
-            Columns.NAME: pa.array(artists.names[position], pa.string()),
+            Columns.NAME: artists.names.take(pa.array(position)),
             Columns.SCORE: min_max(ranked.scores, listed)[listed],
             Columns.BECAUSE: pa.array(because[listed], pa.string()),
             Columns.MODEL: pa.array([self._name] * len(position), pa.string()),

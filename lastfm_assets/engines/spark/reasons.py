@@ -9,6 +9,7 @@ locally in `models.factors`, whose penalty is the same for every user.
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sps
 
 from lastfm_assets.models.arrays import entries_of
@@ -34,15 +35,17 @@ class Reasons:
         self._regularization = regularization
         self._grams = [_gram(one) for one in self._vectors]
 
-    def of(self, ratings: sps.csr_array, artists: np.ndarray, names: np.ndarray) -> np.ndarray:
+    def of(self, ratings: sps.csr_array, artists: np.ndarray, names: pa.StringArray) -> np.ndarray:
         """(n_users, n) texts: up to three names of listened artists that add most, best first.
 
         Args:
             ratings: (n_users, n_artists) confidence beside 1 of the listened pairs.
             artists: (n_users, n) positions of the listed artists, `NOBODY` where a list has ended.
-            names: (n_artists,) names by position.
+            names: n_artists names by position.
         """
         texts = np.full(artists.shape, "", dtype=object)
+        played = np.unique(ratings.indices)
+        known = names.take(pa.array(played)).to_numpy(zero_copy_only=False)
         for start in range(0, len(artists), _CHUNK):
             rows = range(start, min(start + _CHUNK, len(artists)))
             shares = [self.shares(*entries_of(ratings, row), artists[row]) for row in rows]
@@ -52,7 +55,7 @@ class Reasons:
                 for place in np.flatnonzero(artists[row] != NOBODY):
                     line = at * artists.shape[1] + place
                     used = best[line][value[line] > 0]
-                    texts[row, place] = "; ".join(names[listened[used]])
+                    texts[row, place] = "; ".join(known[np.searchsorted(played, listened[used])])
         return texts
 
     def shares(self, listened: np.ndarray, rating: np.ndarray, wanted: np.ndarray) -> np.ndarray:

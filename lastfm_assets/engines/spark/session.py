@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lastfm_assets.engines.spark.java import Driver, environment, java, pyspark_home
+from lastfm_assets.engines.spark.workers import ended_without_workers
 from lastfm_assets.errors import BadInputError, EngineUnavailableError
 from lastfm_assets.sources.hetrec import one_line
 
@@ -51,6 +52,11 @@ _USUAL: Final = {
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.driver.memory": "1g",
 }
+_ONLY_PLANS: Final = {
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+"""Of a driver whose workers are processes of their own: it plans and waits, so that compiling its
+code well costs more than it ever gains."""
 _PARTITIONS_A_CORE: Final = 4
 _PACKAGE: Final = Path(__file__).parents[2]
 
@@ -68,8 +74,8 @@ def spark_session(
         master: `spark://host:port`, `yarn`, `k8s://...`, `local[n]`, `local-cluster[n,cores,MB]`;
             None: `DEFAULT_MASTER`.
         conf: Spark's settings by name, in the place of ours.
-        timeout: seconds within which the master and a worker must answer; workers of our own have
-            five minutes at least.
+        timeout: seconds within which the master and a worker must answer, and for which a job waits
+            where every worker is gone; workers of our own have five minutes at least.
 
     Raises:
         BadInputError: the master or a setting cannot be used.
@@ -92,9 +98,18 @@ def spark_session(
                 session = _opened(driver, master, deadline, timeout)
             if not is_here(master):
                 session.sparkContext.addPyFile(str(_packed(folder)))
-            yield session
+            with _watched(session, master, timeout):
+                yield session
         finally:
             _close(driver)
+
+
+def _watched(
+    session: "SparkSession", master: str, timeout: float
+) -> contextlib.AbstractContextManager[None]:
+    if _works_itself(master):
+        return contextlib.nullcontext()
+    return ended_without_workers(session, timeout)
 
 
 def _check(master: str, given: Mapping[str, str]) -> None:
@@ -133,6 +148,8 @@ def settings_of(master: str, folder: Path) -> dict[str, str]:
             "spark.local.dir": str(folder / "local"),
             "spark.executorEnv.PYTHONPATH": str(_PACKAGE.parent),
         }
+    if not _works_itself(master):
+        settings |= _ONLY_PLANS
     workers = _OWN_WORKERS.fullmatch(master)
     if workers:
         count, cores, megabytes = map(int, workers.groups())
@@ -141,6 +158,11 @@ def settings_of(master: str, folder: Path) -> dict[str, str]:
             "spark.sql.shuffle.partitions": str(_PARTITIONS_A_CORE * count * cores),
         }
     return settings
+
+
+def _works_itself(master: str) -> bool:
+    """Whether the driver is the only worker."""
+    return master == "local" or master.startswith("local[")
 
 
 def is_here(master: str) -> bool:
@@ -219,6 +241,7 @@ def _opened(driver: Driver, master: str, deadline: float, timeout: float) -> "Sp
         try:
             context = SparkContext(conf=driver.conf, gateway=driver.gateway)
             context.setLogLevel("WARN")
+            _hush(context)
             session = SparkSession(context)
             session.range(1).count()
         except (Py4JError, OSError) as problem:
@@ -230,6 +253,11 @@ def _opened(driver: Driver, master: str, deadline: float, timeout: float) -> "Sp
                 "LASTFM_SPARK_MASTER or LASTFM_SPARK_CONF"
             ) from None
     return session
+
+
+def _hush(context: Any) -> None:
+    """Whose driver is killed is told so by what asked it; pyspark would add a traceback."""
+    context._accumulatorServer.handle_error = lambda *_: None  # noqa: SLF001 (pyspark has no other way)
 
 
 def _close(driver: Driver) -> None:

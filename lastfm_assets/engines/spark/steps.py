@@ -4,7 +4,9 @@ Assets and commands call these; they add what is shown of a run and nothing to w
 """
 
 import contextlib
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -23,6 +25,8 @@ from lastfm_assets.evaluation.leaderboard import Evaluation
 from lastfm_assets.models.als import Als, AlsConfig
 from lastfm_assets.models.item_knn import ItemKnnConfig
 from lastfm_assets.models.popularity import Popularity
+from lastfm_assets.parts import remove
+from lastfm_assets.recommendations.delta import clear_errors, sync
 from lastfm_assets.recommendations.names import PUBLISHED_KEYS
 from lastfm_assets.recommendations.publishing import require_sound
 from lastfm_assets.recommendations.versions import About, Publication
@@ -45,13 +49,15 @@ _ARTISTS: Final = ("listening", "artists")
 _SPLIT: Final = ("listening", "split")
 _RAW_KEYS: Final = ("raw", "keys")
 _TAGS: Final = ("listening", "training_tags")
+_MODEL: Final = "model.json"
 _PARTS: Final = {"train": ["train"], "judged": ["train", "validation"]}
 
 
 def fit(tables: "SparkTables", name: str, config: BaseModel, *, seed: int, on: On) -> SparkModel:
     """Fits a model and keeps it in the store, beside where a local one would lie.
 
-    A job that is killed leaves no model rather than half of one.
+    Files go into a folder of their own, and one small file names it at the end: a fit that is
+    killed leaves the model that was there before.
 
     Args:
         tables: with `listening/split` and `listening/artists`, or `listening/interactions`.
@@ -71,23 +77,50 @@ def fit(tables: "SparkTables", name: str, config: BaseModel, *, seed: int, on: O
             "set LASTFM_MODELS to these, or use the local engine"
         )
     place = _place(tables, name, on)
+    folder = place / f"fit-{uuid.uuid4().hex}"
     pairs, artists = _pairs(tables, on), tables.read(_ARTISTS)
-    place.mkdir(parents=True, exist_ok=True)
-    (place / "model.json").unlink(missing_ok=True)
-    with clear_spark_errors(f"fitting {name}"):
-        if name == Als.name:
-            of_als = AlsConfig.model_validate(config.model_dump())
-            model = fit_als(
-                weighted(pairs, of_als.as_weighting()),
-                artists,
-                of_als,
-                seed=seed,
-                folder=tables.uri(place),
-            )
-        else:
-            model = fit_popularity(pairs, artists, seed=seed, folder=tables.uri(place))
-    (place / "model.json").write_text(model.to_json(), encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with clear_spark_errors(f"fitting {name}"):
+            model = _fitted(pairs, artists, config, name=name, seed=seed, folder=tables.uri(folder))
+    except BaseException:
+        with contextlib.suppress(Exception):  # what stopped it is told, not this
+            remove(folder)
+        raise
+    with clear_errors(place, "written"):
+        _name(place, model)
+        for other in list(place.iterdir()):
+            if other.is_dir() and other.name != folder.name:
+                remove(other)  # of the fit before, or of one that was killed
     return model
+
+
+def _fitted(
+    pairs: "DataFrame",
+    artists: "DataFrame",
+    config: BaseModel,
+    *,
+    name: str,
+    seed: int,
+    folder: str,
+) -> SparkModel:
+    if name == Popularity.name:
+        return fit_popularity(pairs, artists, seed=seed, folder=folder)
+    of_als = AlsConfig.model_validate(config.model_dump())
+    weights = weighted(pairs, of_als.as_weighting())
+    return fit_als(weights, artists, of_als, seed=seed, folder=folder)
+
+
+def _name(place: "UPath", model: SparkModel) -> None:
+    """Has `model.json` name a model, in one step."""
+    if not isinstance(place, Path):
+        (place / _MODEL).write_text(model.to_json(), encoding="utf-8")
+        return
+    new = place / f"{_MODEL}.partial"
+    new.write_text(model.to_json(), encoding="utf-8")
+    sync(new)
+    new.replace(place / _MODEL)
+    sync(place)
 
 
 def fitted(tables: "SparkTables", name: str, on: On) -> SparkModel:
@@ -96,7 +129,7 @@ def fitted(tables: "SparkTables", name: str, on: On) -> SparkModel:
     Raises:
         StoreError: there is none, or it cannot be read.
     """
-    path = _place(tables, name, on) / "model.json"
+    path = _place(tables, name, on) / _MODEL
     try:
         return SparkModel.from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError, KeyError):

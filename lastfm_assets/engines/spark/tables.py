@@ -11,11 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
-import pyarrow.parquet as pq
 from upath import UPath
 
 from lastfm_assets.engines.spark.content import content_of
 from lastfm_assets.engines.spark.failures import clear_spark_errors
+from lastfm_assets.engines.spark.written_parts import (
+    added,
+    counted,
+    newest_in,
+    replaced,
+    rows_in,
+    settle,
+)
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.io import Key, Stamp, Store
 from lastfm_assets.parts import LOG, STAMP, TYPES, opened, parts_of, remove
@@ -68,7 +75,7 @@ class SparkTables:
             StoreError: it is missing or damaged.
         """
         with self._clear(key, "read"):
-            return sum(_rows_in(path) for path in self._files(key))
+            return sum(rows_in(path) for path in self._files(key))
 
     def read(self, key: Key) -> "DataFrame":
         """A table by its key, as it is now: a later write does not show in the frame.
@@ -156,10 +163,10 @@ class SparkTables:
         from pyspark.sql import Observation  # noqa: PLC0415 (an extra)
         from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
 
-        counted = Observation()
-        told = frame.observe(counted, f.count(f.lit(1)).alias("rows"))
+        observed = Observation()
+        told = frame.observe(observed, f.count(f.lit(1)).alias("rows"))
         told.write.parquet(self.uri(parts))
-        return int(counted.get["rows"])
+        return int(observed.get["rows"])
 
     def _commit(
         self, place: UPath, frame: "DataFrame", adds: list["AddAction"], said: dict[str, Any]
@@ -177,12 +184,12 @@ class SparkTables:
             table = DeltaTable(uri, storage_options=self._options)
             if table.schema().to_json() == schema.to_json():
                 table.create_write_transaction([*adds], "overwrite", schema, **how)
-                _settle(place)
+                settle(place)
                 return
         create_table_with_add_actions(
             uri, schema, adds, "overwrite", storage_options=self._options, **how
         )
-        _settle(place)
+        settle(place)
 
     def _forget_unread(self, place: UPath, parts: UPath) -> None:
         """Removes what a failed write left, unless its commit went through."""
@@ -194,12 +201,12 @@ class SparkTables:
 
     def _tidy(self, place: UPath, parts: UPath) -> None:
         """Removes parts that the newest version does not name: of the one before, and strays."""
-        before = _replaced(place)
+        before = replaced(place)
         horizon = time.time() - _STRAY.total_seconds()
         for folder in list(place.iterdir()):
             if folder.name in (LOG, parts.name) or not folder.is_dir():
                 continue
-            if folder.name in before or _newest_in(folder) < horizon:
+            if folder.name in before or newest_in(folder) < horizon:
                 remove(folder)
         with contextlib.suppress(OSError):
             if isinstance(parts, Path):
@@ -250,59 +257,8 @@ def _adds(parts: UPath, rows: int) -> list["AddAction"]:
     Raises:
         ValueError: they are not all there.
     """
-    from deltalake.transaction import AddAction  # noqa: PLC0415 (heavy)
-
-    there = sorted(parts.iterdir(), key=lambda path: path.name) if parts.is_dir() else []
-    files = [path for path in there if path.name.endswith(".parquet")]
-    counts = [_rows_in(path) for path in files]
-    if sum(counts) != rows:
-        raise ValueError(
-            f"workers have written {rows} rows, {sum(counts)} of them are seen from here: the "
-            "store must lie where every worker and this machine reach it"
-        )
+    found = counted(parts, rows)
     if isinstance(parts, Path):
-        for path in files:
+        for path, _ in found:
             sync(Path(path))
-    return [
-        AddAction(
-            path=f"{parts.name}/{path.name}",
-            size=int(path.stat().st_size),
-            partition_values={},
-            modification_time=int(path.stat().st_mtime * 1000),
-            data_change=True,
-            stats=json.dumps({"numRecords": count}),
-        )
-        for path, count in zip(files, counts, strict=True)
-        if count
-    ]
-
-
-def _rows_in(path: UPath) -> int:
-    with path.open("rb") as file:
-        return int(pq.ParquetFile(file).metadata.num_rows)
-
-
-def _settle(place: UPath) -> None:
-    """Has a commit survive a power cut where the store is a folder."""
-    if isinstance(place, Path):
-        table = opened(place)
-        log = place / LOG
-        for path in (log / f"{table.version():020}.json", log, place):
-            sync(path)
-
-
-def _replaced(place: UPath) -> set[str]:
-    """Folders of the parts that the newest commit takes out of the table."""
-    table = opened(place)
-    content = (place / LOG / f"{table.version():020}.json").read_text("utf-8")
-    actions = [json.loads(line) for line in content.splitlines()]
-    return {action["remove"]["path"].split("/")[0] for action in actions if "remove" in action}
-
-
-def _newest_in(folder: UPath) -> float:
-    """When a folder or a file in it was last changed, in seconds since 1970."""
-    newest = float(folder.stat().st_mtime)
-    every: Iterator[UPath] = folder.rglob("*")
-    for path in every:
-        newest = max(newest, float(path.stat().st_mtime))
-    return newest
+    return [added(path, f"{parts.name}/{path.name}", count) for path, count in found]

@@ -125,3 +125,10 @@ def test_what_is_on_this_machine_listens_on_loopback_only(tmp_path: Path) -> Non
         assert settings["spark.local.dir"].startswith(str(tmp_path))
     assert "spark.driver.bindAddress" not in settings_of("yarn", tmp_path)
     assert settings_of(here[1], tmp_path)["spark.executor.memory"] == "2048m"
+
+
+def test_only_a_driver_that_works_itself_has_its_code_compiled_well(tmp_path: Path) -> None:
+    options = "spark.driver.extraJavaOptions"
+    assert options not in settings_of("local[2]", tmp_path)
+    for master in ("local-cluster[2,1,2048]", "spark://master:7077", "yarn"):
+        assert "TieredStopAtLevel=1" in settings_of(master, tmp_path)[options]

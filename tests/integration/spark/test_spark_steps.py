@@ -9,7 +9,12 @@ from spark_world import CONFIG, frame, world
 
 from lastfm_assets.engines.spark import steps
 from lastfm_assets.engines.spark.tables import SparkTables
-from lastfm_assets.errors import BadInputError, GateRefusedError, StoreError
+from lastfm_assets.errors import (
+    BadInputError,
+    EngineUnavailableError,
+    GateRefusedError,
+    StoreError,
+)
 from lastfm_assets.evaluation.leaderboard import leaderboard
 from lastfm_assets.io import Store
 from lastfm_assets.models.ease import EaseConfig
@@ -74,6 +79,23 @@ def test_lists_that_break_a_rule_do_not_replace_the_last_ones(tables: SparkTable
 def test_a_model_that_spark_cannot_fit_is_said_before_work_starts(tables: SparkTables) -> None:
     with pytest.raises(BadInputError, match="ease cannot be fitted inside Spark, expected one of"):
         steps.fit(tables, "ease", EaseConfig(), seed=0, on="judged")
+
+
+def test_a_fit_that_is_stopped_leaves_the_model_before(spark: Any, tmp_path: Path) -> None:
+    sample, kept = world(), SparkTables(Store(str(tmp_path / "store")), spark)
+    for name, table in {"interactions": sample.interactions, "artists": sample.artists}.items():
+        kept.write(("listening", name), frame(spark, table), source="sample")
+    before = steps.fit(kept, "popularity", PopularityConfig(), seed=0, on="all")
+    for part in (tmp_path / "store" / "listening" / "interactions").glob("parts-*/*.parquet"):
+        part.write_bytes(b"no table")
+    with pytest.raises(EngineUnavailableError, match="gave up while fitting popularity"):
+        steps.fit(kept, "popularity", PopularityConfig(), seed=0, on="all")
+    assert steps.fitted(kept, "popularity", "all") == before
+    assert before.artists(spark).count() == len(sample.artists)
+    place = tmp_path / "store" / "models" / "popularity.spark" / "all"
+    assert sorted(path.name for path in place.iterdir()) == sorted(
+        [Path(before.folder).name, "model.json"]
+    )
 
 
 def test_a_model_that_nobody_has_fitted_is_said(spark: Any, tmp_path: Path) -> None:
