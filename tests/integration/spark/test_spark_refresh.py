@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from pipeline_world import snapshot
 from spark_refresh import USERS, Refresh, refreshing
+from upath import UPath
 
 from lastfm_assets.engines.spark.cluster import StandaloneCluster, standalone_cluster
 from lastfm_assets.engines.spark.java import java, pyspark_home
@@ -55,7 +56,7 @@ def _stray(store: Path) -> list[str]:
     """What lies in a store and belongs to no version and no model."""
     found = [str(path) for path in store.glob(".scratch/*")]
     for table in (log.parent for log in store.rglob(LOG)):
-        named = {part.parent.name for part in parts_of(table, opened(table))}
+        named = {part.parent.name for part in parts_of(UPath(table), opened(UPath(table)))}
         found += [str(path) for path in table.glob("parts-*") if path.name not in named]
     for fits in store.glob("models/*.spark/*/"):
         folders = [path for path in fits.iterdir() if path.is_dir()]
