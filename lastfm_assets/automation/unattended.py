@@ -41,6 +41,8 @@ def _is_alive(pid: str | None) -> bool:
     """Whether the process of a run may still be there; Dagster watches its own."""
     if pid is None:
         return True
+    if int(pid) == os.getpid():  # of an earlier one: in a container each is the first and only
+        return False
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

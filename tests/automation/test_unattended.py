@@ -73,8 +73,12 @@ class TestARunUnderWay:
         run = instance.get_run_by_id(killed)
         assert run is not None
         assert run.status is dg.DagsterRunStatus.FAILURE, "nor hold the queue"
-        run_id = going(instance, pid=os.getpid())
+        run_id = going(instance, pid=os.getppid())
         assert run_under_way(instance) == run_id
+
+    def test_of_a_process_of_our_own_number_is_over(self, instance: dg.DagsterInstance) -> None:
+        going(instance, pid=os.getpid())
+        assert run_under_way(instance) is None, "in a container each command is process 1"
 
 
 class TestTheNight:
