@@ -69,7 +69,7 @@ class Plan:
             _say("HetRec is not here (set LASTFM_SOURCE to its folder): peers on the sample")
             yield "sample", "sample", self.repeats, 400.0
         if not self.quick:
-            yield "4m", str(generated("4m", self.data)), 1, 900.0
+            yield "4m", str(generated("4m", self.data)), 1, 600.0
 
 
 def generated(size: str, folder: Path) -> Path:

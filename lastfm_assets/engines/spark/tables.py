@@ -144,6 +144,8 @@ class SparkTables:
             raise
         with self._clear(key, "written"):
             self.store.path(key, pd.DataFrame).unlink(missing_ok=True)
+            if not adds:  # a table without rows names no file
+                remove(parts)
             self._tidy(place, parts)
         return stamp
 

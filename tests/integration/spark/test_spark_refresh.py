@@ -1,6 +1,7 @@
 """The whole refresh on a cluster of two workers, while its workers are killed."""
 
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -86,7 +87,9 @@ def test_whoever_is_killed_a_refresh_ends_well_or_says_so_and_can_be_run_again(
         refresh.until(MIDWAY)
         os.kill(mortal.workers[1].pid, signal.SIGKILL)
         assert refresh.ended() == 2
-    assert f"because no worker was there for {TIMEOUT:g} s" in refresh.error
+    # in the middle of a job, or between two
+    said = rf"(no worker was there for|did not give us a worker within) {TIMEOUT:g} s"
+    assert re.search(said, refresh.error), refresh.error
     assert snapshot(published) == seen
 
     mortal.start_workers(2)
