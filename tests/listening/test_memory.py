@@ -25,12 +25,14 @@ LINES = "".join(
 )
 
 PROBE = """
-import resource, sys
+import sys
 from pathlib import Path
 from lastfm_assets.listening.load import load
 load(sys.argv[1], data_folder=Path(sys.argv[1]).parent)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+said = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+print(int(said["VmHWM"].split()[0]) * 1024)
 """
+"""The most that it held, by its own record: `getrusage` begins with what its parent held."""
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
@@ -71,6 +73,7 @@ def test_seventeen_million_rows_fit_the_machine_they_were_measured_for() -> None
     assert bytes_to_weigh(17_500_000) < 2.5e9
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux alone says it")
 def test_a_process_that_loads_stays_below_what_is_said(tmp_path: Path) -> None:
     plays_file(tmp_path, LINES, BY_NUMBER, **TSV)
     command = [sys.executable, "-c", PROBE, str(tmp_path / "mine.toml")]
