@@ -268,10 +268,11 @@ def _rank_known(
 
     Many artists of a user are placed sooner in the sorted scores of a small catalogue.
     """
-    ranked = model.rank(user_rows, n=n, leave_out=leave_out) if model.factors else None
+    factors = model.factors
+    ranked = model.rank(user_rows, n=n, leave_out=leave_out) if factors else None
     many = len(wanted[0]) > _MANY * len(user_rows) and len(model.artist_ids) < _LARGE
-    if ranked is not None and model.factors is not None and not many:
-        return ranked, place_products(model.factors, user_rows, wanted, leave_out=leave_out)
+    if ranked is not None and factors is not None and not many:
+        return ranked, place_products(factors, user_rows, wanted, leave_out=leave_out)
     lists, ranks = rank_and_place(
         model.recommender.scores,
         user_rows,

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
+from lastfm_assets.models.factors import Factors
 from lastfm_assets.progress import Progress, no_progress
 
 
@@ -46,6 +47,19 @@ class Popularity:
     def scores(self, user_rows: np.ndarray) -> np.ndarray:
         """The same row for every user."""
         return np.tile(self.listeners, (len(user_rows), 1))
+
+    def factors_of(self, n_users: int) -> Factors:
+        """The same scores as products: of vectors that say nothing, and listeners as the bias.
+
+        Ranked so, everybody's list is read off one order of the artists.
+
+        Args:
+            n_users: how many users there are.
+        """
+        users, artists = (
+            np.zeros((n, 1), dtype=np.float32) for n in (n_users, len(self.listeners))
+        )
+        return Factors(users, artists, self.listeners)
 
     def fold_in(self, plays: sps.csr_array) -> np.ndarray:
         """The same row for every listener."""

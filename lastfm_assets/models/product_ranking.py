@@ -155,16 +155,21 @@ class _Ranking:
 
     def _by_bias(self, at: np.ndarray) -> None:
         """Users whose vector is zero: to all of them, an artist's score is its bias."""
-        n = self.lists.artists.shape[1]
         order = np.argsort(-self.factors.artist_bias, kind="stable")
-        for position in at:
-            if self.leave_out is None:
-                best = order[:n]
-            else:
-                played = self.leave_out[[self.user_rows[position]]].indices
-                best = order[: n + len(played)]
-                best = best[~np.isin(best, played)][:n]
-            self._fill(np.full(len(best), position), best)
+        for start in range(0, len(at), _USERS):
+            block = at[start : start + _USERS]
+            best = [self._first_left(order, row) for row in self.user_rows[block]]
+            self._fill(np.repeat(block, [len(each) for each in best]), np.concatenate(best))
+
+    def _first_left(self, order: np.ndarray, row: int) -> np.ndarray:
+        """The first n of an order of all columns that a user does not leave out."""
+        n = self.lists.artists.shape[1]
+        if self.leave_out is None:
+            return order[:n]
+        indptr = self.leave_out.indptr
+        played = self.leave_out.indices[indptr[row] : indptr[row + 1]]
+        first = order[: n + len(played)]
+        return np.asarray(first[~np.isin(first, played)][:n])
 
     def _fill(self, at: np.ndarray, columns: np.ndarray) -> None:
         """Writes the best n of some pairs of a position and a column into the lists."""

@@ -55,7 +55,7 @@ MODELS: Final[Mapping[str, type[Recommender]]] = {
 }
 """Every model by its name, in the order of the leaderboard's ties."""
 PRODUCTS: Final = (Als, Bpr, LightFm)
-"""Models whose score is the product of their `factors` and nothing else."""
+"""Models that have learnt `factors`, whose product is the score."""
 RANKED_BY: Final = tuple(
     f"models/{name}.py"
     for name in (
@@ -136,7 +136,14 @@ class TrainedModel:
     @property
     def factors(self) -> Factors | None:
         """Vectors whose product is the score, None where a score is not such a product."""
+        if isinstance(self.recommender, Popularity):
+            return self.recommender.factors_of(len(self.user_ids))
         return self.recommender.factors if isinstance(self.recommender, PRODUCTS) else None
+
+    @property
+    def may_be_approximate(self) -> bool:
+        """Whether its lists can be searched approximately."""
+        return isinstance(self.recommender, PRODUCTS)
 
     def rank(
         self,
@@ -154,6 +161,12 @@ class TrainedModel:
             BadInputError: `search` is approximate, and the score no product of factors.
             ValueError: `n` is below 1, or a score is not finite.
         """
+        if search != "exact" and not self.may_be_approximate:
+            fitting = ", ".join(model.name for model in PRODUCTS)
+            raise BadInputError(
+                f"{self.name} cannot be searched approximately, expected one of {fitting}; "
+                "rank it exactly"
+            )
         if self.factors is not None:
             return rank_products(
                 self.factors,
@@ -163,12 +176,6 @@ class TrainedModel:
                 cosine=COSINES[search],
                 budget=budget,
                 on_progress=on_progress,
-            )
-        if search != "exact":
-            fitting = ", ".join(model.name for model in PRODUCTS)
-            raise BadInputError(
-                f"{self.name} cannot be searched approximately, expected one of {fitting}; "
-                "rank it exactly"
             )
         return rank(
             self.recommender.scores,

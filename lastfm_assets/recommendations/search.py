@@ -20,7 +20,7 @@ def search_of(model: TrainedModel, asked: Search, *, warn: Callable[[str], None]
         asked: what is set.
         warn: told where it is not what is done.
     """
-    if asked == "exact" or model.factors is not None:
+    if asked == "exact" or model.may_be_approximate:
         return asked
     warn(
         f"LASTFM_SEARCH is {asked}, but the champion is {model.name}, which can only be ranked "

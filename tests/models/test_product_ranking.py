@@ -7,12 +7,16 @@ import pytest
 from factor_worlds import plays_of, real_numbers, table_of, whole_numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_worlds import matrix_of
 
+from lastfm_assets.listening.side import SideTables
 from lastfm_assets.models import product_ranking
 from lastfm_assets.models.factors import Factors
+from lastfm_assets.models.product_placing import place_products
 from lastfm_assets.models.product_ranking import rank_products
 from lastfm_assets.models.products import Catalogue, exact_scores, lengths_of
-from lastfm_assets.models.ranking import NOBODY, Budget, RankedLists
+from lastfm_assets.models.ranking import NOBODY, Budget, RankedLists, rank_and_place
+from lastfm_assets.models.trained import train
 
 
 def slow_lists(scores: np.ndarray, n: int) -> RankedLists:
@@ -232,3 +236,24 @@ def test_nobody_and_nothing_to_rank_give_empty_lists() -> None:
     assert rank_products(factors, np.array([], dtype=np.int64), n=2).artists.shape == (0, 2)
     without = Factors(factors.users, factors.artists[:0], factors.artist_bias[:0])
     assert rank_products(without, np.arange(3), n=2).artists.tolist() == [[NOBODY] * 2] * 3
+
+
+@pytest.mark.parametrize("leave_out", [False, True])
+def test_popularity_is_ranked_and_placed_as_its_scores_say(
+    leave_out: bool,  # noqa: FBT001 (a parameter of the test)
+) -> None:
+    rng = np.random.default_rng(4)
+    matrix = matrix_of(rng.random((90, 40)) < 0.2)  # few listeners, so that most artists are tied
+    model = train("popularity", matrix, side=SideTables.none(), seed=0)
+    rows = np.repeat(np.arange(90), 3)[::2]
+    wanted = np.arange(len(rows)), rng.integers(40, size=len(rows))
+    played = matrix.plays if leave_out else None
+    lists, ranks = rank_and_place(
+        model.recommender.scores, rows, wanted, n=10, n_artists=40, leave_out=played
+    )
+    found = model.rank(rows, n=10, leave_out=played)
+    np.testing.assert_array_equal(found.artists, lists.artists)
+    np.testing.assert_array_equal(found.scores, lists.scores)
+    assert model.factors is not None
+    placed = place_products(model.factors, rows, wanted, leave_out=played)
+    np.testing.assert_array_equal(placed, ranks)
