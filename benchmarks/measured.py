@@ -104,17 +104,17 @@ def _looked_at(pid: int) -> tuple[int, list[int]]:
     family = _family(pid)
     held, peaks = 0, []
     for one in family:
-        status = _said(Path(f"/proc/{one}/status"))
-        own = _bytes(status.get("VmRSS", "0 kB"))
-        peaks.append(_bytes(status.get("VmHWM", "0 kB")))
+        status = said_of(Path(f"/proc/{one}/status"))
+        own = bytes_in(status.get("VmRSS", "0 kB"))
+        peaks.append(bytes_in(status.get("VmHWM", "0 kB")))
         if len(family) > 1:
-            own = _bytes(_said(Path(f"/proc/{one}/smaps_rollup")).get("Pss", "0 kB"))
+            own = bytes_in(said_of(Path(f"/proc/{one}/smaps_rollup")).get("Pss", "0 kB"))
         held += own
     return held, peaks
 
 
-def _said(file: Path) -> dict[str, str]:
-    """What Linux tells of a process, line by line; nothing where it has ended."""
+def said_of(file: Path) -> dict[str, str]:
+    """What Linux tells of a process, line by line, by name; nothing where it has ended."""
     try:
         lines = file.read_text().splitlines()
     except OSError:
@@ -122,7 +122,8 @@ def _said(file: Path) -> dict[str, str]:
     return {name: value for name, _, value in (line.partition(":") for line in lines)}
 
 
-def _bytes(said: str) -> int:
+def bytes_in(said: str) -> int:
+    """`12 kB` -> 12288."""
     return int(said.split(maxsplit=1)[0]) * 1024
 
 

@@ -105,7 +105,7 @@ def main() -> None:
                 kept = Kept(plan.results / f"peers-{name}.json", plan.again)
                 contest(kept, source, Path(scratch) / name, repeats=repeats, limit=limit, say=_say)
     for name, command in OTHERS.items():
-        if name in plan.only and not plan.quick and (HERE / command[0]).is_file():
+        if name in plan.only and not plan.quick:
             kept = Kept(plan.results / f"{name}.json", plan.again)
             if plan.again or "all" not in kept.parts:
                 _say(f"benchmarks/{command[0]}")

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from measured import bytes_in, said_of
+
 _EVERY: Final = 0.5
 """Seconds between two looks."""
 _ROLES: Final = {
@@ -39,17 +41,17 @@ class Watched:
         """Looks once at all that a process has started."""
         now: dict[str, dict[str, int]] = {}
         for pid, owner in _family(root, ""):
-            status = _said(Path(f"/proc/{pid}/status"))
+            status = said_of(Path(f"/proc/{pid}/status"))
             if not owner or "VmRSS" not in status:
                 continue
             one, _, python = owner.partition("/")
             own = now.setdefault(one, {"bytes": 0})
-            held = _bytes(status["VmRSS"])
+            held = bytes_in(status["VmRSS"])
             if python:  # forks of one process, which share its pages
-                held = _bytes(_said(Path(f"/proc/{pid}/smaps_rollup")).get("Pss", "0 kB"))
+                held = bytes_in(said_of(Path(f"/proc/{pid}/smaps_rollup")).get("Pss", "0 kB"))
                 own["python_bytes"] = own.get("python_bytes", 0) + held
             else:
-                own["process_bytes"] = _bytes(status["VmHWM"])
+                own["process_bytes"] = bytes_in(status["VmHWM"])
             own["bytes"] += held
             self._spent[python or one.partition(" ")[0], pid] = _processor_seconds(pid)
         for one, said in now.items():
@@ -118,15 +120,3 @@ def _processor_seconds(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(said[11]) + int(said[12])) / _TICKS
-
-
-def _said(file: Path) -> Mapping[str, str]:
-    try:
-        lines = file.read_text().splitlines()
-    except OSError:
-        return {}
-    return {name: value for name, _, value in (line.partition(":") for line in lines)}
-
-
-def _bytes(said: str) -> int:
-    return int(said.split(maxsplit=1)[0]) * 1024
