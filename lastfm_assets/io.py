@@ -151,9 +151,7 @@ class Store:
             with path.open("rb") as file:
                 return columns_in(file, names)
 
-        return self._tried(
-            key, pd.DataFrame, read, lambda folder: read_parts(folder)[0][list(names)]
-        )
+        return self._tried(key, pd.DataFrame, read, lambda folder: read_parts(folder, names)[0])
 
     def read_with_stamp(self, key: Key, kind: type[Stored]) -> tuple[Stored, Stamp]:
         """Reads a value and what its file says of itself; errors as in `read`."""

@@ -6,7 +6,7 @@ header, see `io.Stamp`.
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -87,22 +87,32 @@ def rows_of_parts(place: UPath) -> int:
     return count
 
 
-def read_parts(place: UPath) -> tuple[pd.DataFrame, dict[str, Any]]:
+def read_parts(
+    place: UPath, names: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The rows and the header of a table of parts, which must fit into memory.
+
+    Args:
+        place: folder of the table.
+        names: its columns that are wanted, in that order; the others are not read. None: all.
 
     Raises:
         FileNotFoundError: there is no such table, or one of its files has gone.
-        OSError, ValueError, KeyError, pa.ArrowException: it is damaged.
+        OSError, ValueError, KeyError, pa.ArrowException: it is damaged, or has no such column.
     """
     table = opened(place)
     said = said_of(place, table)
+    schema = pa.schema(table.schema().to_arrow())
+    wanted = schema.names if names is None else list(names)
+    missing = [name for name in wanted if name not in schema.names]
+    if missing:
+        raise KeyError(f"no column {missing[0]}")
     pieces = []
     for path in parts_of(place, table):
         with path.open("rb") as file:  # on this thread alone, see formats._from_parquet
-            pieces.append(pq.ParquetFile(file).read(use_threads=False))
+            pieces.append(pq.ParquetFile(file).read(wanted, use_threads=False).select(wanted))
     if not pieces:
-        schema = pa.schema(table.schema().to_arrow())
-        pieces = [schema.empty_table()]
+        pieces = [schema.empty_table().select(wanted)]
     return _to_pandas(pa.concat_tables(pieces, promote_options="default"), said[TYPES]), said
 
 

@@ -43,6 +43,10 @@ def test_what_spark_writes_is_read_by_pandas_and_by_spark(tables: SparkTables) -
     assert tables.store.stamp(KEY, pd.DataFrame).origin == origin
     assert tables.store.source_of(KEY, pd.DataFrame) == "sample"
     assert tables.rows(KEY) == 3
+    some = tables.store.columns(KEY, ["plays", "user_id"])
+    pd.testing.assert_frame_equal(some, PLAYS[["plays", "user_id"]])
+    with pytest.raises(StoreError, match="no column weather"):
+        tables.store.columns(KEY, ["weather"])
     assert tables.read(KEY).toArrow().sort_by("user_id").to_pydict() == PLAYS.to_dict("list")
 
 
