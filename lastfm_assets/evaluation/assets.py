@@ -40,7 +40,7 @@ from lastfm_assets.evaluation.leaderboard import (
     held_out_figures,
     leaderboard,
 )
-from lastfm_assets.evaluation.segments import segment_table, segments
+from lastfm_assets.evaluation.segments import segment_tables, segments
 from lastfm_assets.io import Store
 from lastfm_assets.listening.about import About
 from lastfm_assets.listening.matrix import ListeningMatrix
@@ -279,12 +279,8 @@ def segments_table(
     listeners of the artists they play. Each figure is a mean over the users of one third.
     """
     labels = segments(matrix)
-    tables = [
-        segment_table(one.part("held_out"), labels, seed=seed).assign(**{Columns.MODEL: one.model})
-        for one in _in_order(evaluations)
-    ]
-    table = pd.concat(tables, ignore_index=True)
-    table = table[[Columns.MODEL, *table.columns.drop(Columns.MODEL)]]
+    of_models = {one.model: one.part("held_out") for one in _in_order(evaluations)}
+    table = segment_tables(of_models, labels, seed=seed)
     named = table["segment_kind"] + "_" + table["segment"]
     best = table.groupby(named, sort=False)[_DRAWN].max()
     return dg.MaterializeResult(
@@ -382,7 +378,7 @@ def champion(
         return Evaluation.of(model, parts, judged_users=judged_users)
 
     pairs = every_pair.matrix(interactions, judged_on.artist_ids)
-    last = _last_champion(context, store)
+    last = last_champion(context, store)
     chosen = choose_champion(
         board,
         choose(
@@ -407,17 +403,22 @@ def champion(
             "evidence for the champion": picture(
                 charts.champion(chosen), "The champion against its thresholds and its predecessor"
             ),
-            **finite(
-                {
-                    name: dg.MetadataValue.json(value) if isinstance(value, dict) else value
-                    for name, value in chosen.model_dump().items()
-                }
-            ),
+            **champion_metadata(chosen),
         },
     )
 
 
-def _last_champion(context: dg.AssetExecutionContext, store: Store) -> Champion | None:
+def champion_metadata(chosen: Champion) -> dict[str, Any]:
+    """What a champion shows of itself in the web UI."""
+    return finite(
+        {
+            name: dg.MetadataValue.json(value) if isinstance(value, dict) else value
+            for name, value in chosen.model_dump().items()
+        }
+    )
+
+
+def last_champion(context: dg.AssetExecutionContext, store: Store) -> Champion | None:
     """The champion until now, as recorded."""
     if not store.has(CHAMPION.path, Champion):
         return None

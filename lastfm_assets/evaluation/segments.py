@@ -5,6 +5,7 @@ the artists they play. A border belongs to the lower third, so equal users stand
 whatever the order of rows; with many equal users the thirds differ in size.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -111,3 +112,24 @@ def segment_table(per_user: pd.DataFrame, labels: pd.DataFrame, *, seed: int) ->
                     row[f"{metric}_low"], row[f"{metric}_high"] = low, high
             table.append(row)
     return pd.DataFrame(table)
+
+
+def segment_tables(
+    of_models: Mapping[str, pd.DataFrame], labels: pd.DataFrame, *, seed: int
+) -> pd.DataFrame:
+    """The segments of several models, one below the other.
+
+    Args:
+        of_models: metrics of each user by model, as for `segment_table`.
+        labels: as for `segment_table`.
+        seed: as for `segment_table`.
+
+    Returns:
+        `model` and the columns of `segment_table`, models in their order.
+    """
+    tables = [
+        segment_table(per_user, labels, seed=seed).assign(**{Columns.MODEL: model})
+        for model, per_user in of_models.items()
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    return table[[Columns.MODEL, *table.columns.drop(Columns.MODEL)]]

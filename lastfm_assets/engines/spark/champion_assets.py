@@ -7,14 +7,13 @@ import dagster as dg
 import pandas as pd
 
 from lastfm_assets.automation.failures import fails_clearly
-from lastfm_assets.automation.metadata import finite, key
+from lastfm_assets.automation.metadata import key
 from lastfm_assets.engines.spark import steps
 from lastfm_assets.engines.spark.approval import pairs_at_hand, require_still_approved
 from lastfm_assets.engines.spark.asset_keys import CODE, INTERACTIONS, READ
 from lastfm_assets.engines.spark.engine import SparkEngine, SparkTable
 from lastfm_assets.engines.spark.listening_assets import KINDS, spec_of
 from lastfm_assets.engines.spark.model_rows import fit_metadata, row_of
-from lastfm_assets.errors import StoreError
 from lastfm_assets.evaluation import assets as judging
 from lastfm_assets.evaluation.challenge import Serving, choose
 from lastfm_assets.evaluation.gate import (
@@ -69,7 +68,7 @@ def champion_asset(
     ) -> dg.MaterializeResult[Champion]:
         """See the local asset; who served with other parameters is not fitted again."""
         del interactions  # its version is what the lists are approved for
-        last = _last_champion(context, store)
+        last = judging.last_champion(context, store)
         serving = Serving(last.model, evaluations.get(last.model)) if last else None
         choice = choose(board, evaluations, serving=serving, pinned=pinned, seed=seed)
         source = store.source_of(judging.LEADERBOARD.path, pd.DataFrame)
@@ -84,11 +83,7 @@ def champion_asset(
         )
         chosen = with_its_reason(chosen, last)
         context.log.info(f"champion: {chosen.model}, {chosen.because}")
-        said = {
-            name: dg.MetadataValue.json(value) if isinstance(value, dict) else value
-            for name, value in chosen.model_dump().items()
-        }
-        return dg.MaterializeResult(value=chosen, metadata=finite(said))
+        return dg.MaterializeResult(value=chosen, metadata=judging.champion_metadata(chosen))
 
     made: dg.AssetsDefinition = champion
     return made
@@ -119,13 +114,3 @@ def serving_model(
     return dg.MaterializeResult(
         value=row_of(model), metadata=fit_metadata(model, time.perf_counter() - started)
     )
-
-
-def _last_champion(context: dg.AssetExecutionContext, store: Store) -> Champion | None:
-    if not store.has(judging.CHAMPION.path, Champion):
-        return None
-    try:
-        return store.read(judging.CHAMPION.path, Champion)
-    except StoreError as problem:  # it must not block its successor
-        context.log.warning(f"which model served is not known: {problem}")
-        return None

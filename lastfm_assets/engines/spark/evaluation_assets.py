@@ -15,7 +15,7 @@ from lastfm_assets.engines.spark.listening_assets import KINDS, spec_of
 from lastfm_assets.engines.spark.model_rows import model_of
 from lastfm_assets.evaluation import assets as judging
 from lastfm_assets.evaluation.leaderboard import JUDGED, Evaluation, leaderboard
-from lastfm_assets.evaluation.segments import segment_table, segments_by
+from lastfm_assets.evaluation.segments import segment_tables, segments_by
 from lastfm_assets.vocabulary import Columns
 
 
@@ -141,16 +141,8 @@ def _segments(
         del matrix  # read by key
         listening = steps.listening_of(spark.tables, seed=seed, n=judged_users)
         labels = segments_by(*listening)
-        table = pd.concat(
-            [
-                segment_table(one.part("held_out"), labels, seed=seed).assign(
-                    **{Columns.MODEL: one.model}
-                )
-                for one in (evaluations[name] for name in names)
-            ],
-            ignore_index=True,
-        )
-        table = table[[Columns.MODEL, *table.columns.drop(Columns.MODEL)]]
+        of_models = {name: evaluations[name].part("held_out") for name in names}
+        table = segment_tables(of_models, labels, seed=seed)
         return dg.MaterializeResult(value=table, metadata=table_metadata(table))
 
     made: dg.AssetsDefinition = segments_table
