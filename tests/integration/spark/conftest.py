@@ -1,6 +1,6 @@
 """What tests of the Spark engine share: one standalone cluster, and one session with it a module.
 
-They are ended by the handles of their processes. Where Java or pyspark is missing, tests skip.
+Where Java or pyspark is missing, tests skip.
 """
 
 from collections.abc import Iterator
@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from quick_spark import QUICK
+from quick_spark import QUICK, small_cluster
 
-from lastfm_assets.engines.spark.cluster import StandaloneCluster, standalone_cluster
-from lastfm_assets.engines.spark.java import java, pyspark_home
+from lastfm_assets.engines.spark.cluster import StandaloneCluster
 from lastfm_assets.engines.spark.session import spark_session
-from lastfm_assets.errors import EngineUnavailableError
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,12 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandaloneCluster]:
     """A master and two workers, real and separate JVMs on loopback."""
-    try:
-        pyspark_home()
-        java()
-    except EngineUnavailableError as problem:
-        pytest.skip(str(problem))
-    with standalone_cluster(tmp_path_factory.mktemp("cluster"), megabytes=1024) as running:
+    with small_cluster(tmp_path_factory.mktemp("cluster")) as running:
         yield running
 
 

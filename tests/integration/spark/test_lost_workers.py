@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from quick_spark import QUICK
+from quick_spark import QUICK, small_cluster
 
-from lastfm_assets.engines.spark.cluster import standalone_cluster
 from lastfm_assets.engines.spark.failures import clear_spark_errors
-from lastfm_assets.engines.spark.java import java, pyspark_home
 from lastfm_assets.engines.spark.session import spark_session
 from lastfm_assets.engines.spark.workers import ended_without_workers
 from lastfm_assets.errors import EngineUnavailableError
@@ -21,15 +19,6 @@ pytestmark = pytest.mark.integration
 
 PATIENCE = 3.0
 """Seconds; less than anybody would wait in earnest."""
-
-
-@pytest.fixture(autouse=True)
-def _installed() -> None:
-    try:
-        pyspark_home()
-        java()
-    except EngineUnavailableError as problem:
-        pytest.skip(str(problem))
 
 
 def _tried_again(job: Callable[[], int]) -> int:
@@ -42,7 +31,7 @@ def _tried_again(job: Callable[[], int]) -> int:
 
 def test_a_job_without_a_worker_is_ended_and_a_new_worker_does_the_next(tmp_path: Path) -> None:
     with (
-        standalone_cluster(tmp_path, workers=1, megabytes=1024) as cluster,
+        small_cluster(tmp_path, workers=1) as cluster,
         spark_session(cluster.url, QUICK, timeout=180) as session,
         ended_without_workers(session, PATIENCE),
     ):

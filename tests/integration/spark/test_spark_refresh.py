@@ -10,13 +10,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from pipeline_world import snapshot
+from quick_spark import small_cluster
 from spark_refresh import USERS, Refresh, refreshing
 from upath import UPath
 
-from lastfm_assets.engines.spark.cluster import StandaloneCluster, standalone_cluster
-from lastfm_assets.engines.spark.java import java, pyspark_home
+from lastfm_assets.engines.spark.cluster import StandaloneCluster
 from lastfm_assets.engines.spark.session import TIMEOUT
-from lastfm_assets.errors import EngineUnavailableError
 from lastfm_assets.evaluation.gate import Champion
 from lastfm_assets.io import Store
 from lastfm_assets.parts import LOG, opened, parts_of
@@ -31,12 +30,7 @@ MIDWAY = "listening/split"
 @pytest.fixture(scope="module")
 def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandaloneCluster]:
     """A cluster of two workers for this module, which kills them."""
-    try:
-        pyspark_home()
-        java()
-    except EngineUnavailableError as problem:
-        pytest.skip(str(problem))
-    with standalone_cluster(tmp_path_factory.mktemp("mortal"), megabytes=1024) as running:
+    with small_cluster(tmp_path_factory.mktemp("mortal")) as running:
         yield running
 
 
