@@ -6,7 +6,7 @@ The one rule that looks at all lists together, `lists_are_varied`, is worked out
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -71,7 +71,10 @@ def check_top_artists(
 
 
 def check_similar_artists(similar: "DataFrame", artists: "DataFrame") -> dict[str, Finding]:
-    """Every rule of `SIMILAR_ARTISTS_RULES`, as `check_top_artists`."""
+    """Every rule of `SIMILAR_ARTISTS_RULES`, as `check_top_artists`.
+
+    Nobody may have a relative: of few users, each artist may be played by nearly all.
+    """
     from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
 
     known = artists.select(f.col(Columns.ARTIST).alias("_id"))
@@ -81,12 +84,17 @@ def check_similar_artists(similar: "DataFrame", artists: "DataFrame") -> dict[st
     group = _group(similar, artists, Columns.TO_ARTIST)
     columns = list(similar.columns)
 
-    def run(relatives: pa.Table) -> pa.Table:
-        rows = _in_order(relatives, Columns.TO_ARTIST)
+    def found_in(rows: pd.DataFrame) -> Iterator[tuple[Rule, Finding]]:
         known = pd.concat([rows["_to"], rows["_id"]]).dropna()
         beside = pd.DataFrame({Columns.ARTIST: known})
-        return _said((rule, rule(rows[columns], artists=beside)) for rule in SIMILAR_ARTISTS_RULES)
+        return ((rule, rule(rows[columns], artists=beside)) for rule in SIMILAR_ARTISTS_RULES)
 
+    def run(relatives: pa.Table) -> pa.Table:
+        return _said(found_in(_in_order(relatives, Columns.TO_ARTIST)))
+
+    if similar.isEmpty():
+        nothing = marked.limit(0).toArrow().to_pandas()
+        return {rule.__name__: finding for rule, finding in found_in(nothing)}
     grouped = marked.withColumn(_GROUP, group).groupBy(_GROUP)
     with without_a_warning():
         found = grouped.applyInArrow(run, _SCHEMA)
@@ -150,8 +158,7 @@ def _said(found: Iterable[tuple[Rule, Finding]]) -> pa.Table:
 def _added_up(found: "DataFrame", rules: Sequence[Rule]) -> dict[str, Finding]:
     """One finding a rule: what all groups counted, added up in Spark.
 
-    A table without a row has no group; what a rule finds in nothing is then said by nobody, and
-    such a table breaks every rule.
+    Without a row there is no group, and what nobody says anything of breaks every rule.
     """
     from pyspark.sql import functions as f  # noqa: PLC0415 (an extra)
 

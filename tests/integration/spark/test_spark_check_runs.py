@@ -116,7 +116,7 @@ def test_published_lists_are_held_against_the_checked_ones(engine: SparkEngine) 
     assert first[said].facts == {"published_rows": 30, "checked_rows": 30, "held": "no"}
 
     # one reason of the checked lists is another: readers do not see that
-    others = lists.assign(because=["", *lists["because"].iloc[1:]])
+    others = lists.assign(because=["Somebody else", *lists["because"].iloc[1:]])
     tables.write(TOP_ARTISTS, frame(tables.spark, others), source="sample")
     second = run(engine, checks)
     assert not second.success

@@ -132,6 +132,11 @@ def test_rules_of_relatives_find_what_they_find_on_one_machine(spark: Any, sampl
         }
         found = check_similar_artists(frame(spark, table), frame(spark, sample.artists))
         assert found == expected
+    nothing = frame(spark, sound).filter("false")
+    expected = {
+        rule.__name__: rule(sound.head(0), artists=sample.artists) for rule in SIMILAR_ARTISTS_RULES
+    }
+    assert check_similar_artists(nothing, frame(spark, sample.artists)) == expected
 
 
 def test_published_lists_are_read_rolled_back_and_held_by_the_local_reader(
