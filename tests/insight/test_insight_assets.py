@@ -1,6 +1,7 @@
 """The assets: a row for every run, and a page in the store that says which run made it."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -9,6 +10,7 @@ from report_world import Read, searched, world
 from study_world import every_study
 
 from lastfm_assets.automation.resources import StoreIOManager
+from lastfm_assets.insight import assets as insight_assets
 from lastfm_assets.insight.assets import history_table, report
 from lastfm_assets.insight.history import HISTORY
 from lastfm_assets.insight.report import Report
@@ -193,3 +195,28 @@ class TestTheReport:
         assert again != refreshed
         assert page == before
         assert f"runs/{refreshed}" in page
+
+
+def test_where_too_much_would_be_searched_the_page_says_so_and_reads_less(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    whole = StoreIOManager.read
+
+    def watched(
+        self: StoreIOManager, step: Any, asset: dg.AssetKey, *rest: Any, **more: Any
+    ) -> Any:
+        read.append(asset.to_user_string())
+        return whole(self, step, asset, *rest, **more)
+
+    monkeypatch.setattr(StoreIOManager, "read", watched)
+    pages = []
+    for budget in (10**7, 10):
+        monkeypatch.setattr(insight_assets, "SEARCH_BUDGET", budget)
+        read.clear()
+        with dg.DagsterInstance.ephemeral() as instance:
+            run(store, instance)
+        text = Read.page(store.read(REPORT_KEY, Report).html).text
+        pages.append(("too many users" in text, "recommendations/similar_artists" in read))
+        assert "listening/split" not in read, "of the split two columns are enough"
+    assert pages == [(False, True), (True, False)]
