@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -98,8 +99,23 @@ def storage_options(root: UPath) -> dict[str, str] | None:
         names[name]: str(value) for name, value in root.storage_options.items() if name in names
     }
     if root.protocol == "s3":
-        given["aws_conditional_put"] = "etag"  # two publishers: the second is told
+        given |= _as_botocore_found_it(root)
     return given or None
+
+
+def _as_botocore_found_it(root: UPath) -> dict[str, str]:
+    """Region and endpoint as s3fs uses them: delta-rs reads neither every variable nor the file."""
+    server = root.fs.s3.meta
+    found = {
+        "aws_region": str(server.region_name),
+        "aws_conditional_put": "etag",  # two publishers: the second is told
+    }
+    if not str(urlsplit(server.endpoint_url).hostname).endswith(
+        (".amazonaws.com", ".amazonaws.com.cn")
+    ):
+        found["aws_endpoint_url"] = server.endpoint_url
+        found["aws_allow_http"] = str(server.endpoint_url.startswith("http://")).lower()
+    return found
 
 
 def commit_of(said: Mapping[str, Any]) -> CommitProperties:
