@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.sparse as sps
 
+from lastfm_assets import seals
 from lastfm_assets.evaluation.gate import Champion
 from lastfm_assets.evaluation.leaderboard import Evaluation
 from lastfm_assets.insight.report import Report
@@ -125,7 +126,7 @@ def decode(content: bytes, kind: type[Stored]) -> tuple[Stored, Header]:
     elif kind is TrainedModel:
         value, header = trained.from_bytes(content)
     elif kind is Report:
-        page = content.decode()
+        page = seals.without(content, ".html").decode()
         if not page.rstrip().endswith("</html>"):
             raise ValueError("the page breaks off")
         value, header = Report(_META.sub("<head>", page, count=1)), _from_meta(page)
@@ -144,7 +145,7 @@ def header_of(file: IO[bytes], kind: type) -> Header:
             return cast("Header", json.loads(archive["header"].tobytes()))
     if kind is Report:
         return _from_meta(file.read(2**16).decode(errors="ignore"))
-    return cast("Header", json.load(file))
+    return cast("Header", json.loads(file.read()))
 
 
 def rows_of(file: IO[bytes]) -> int:

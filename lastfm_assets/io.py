@@ -1,18 +1,18 @@
 """The store: the only module that knows paths and file formats.
 
-Every stored file carries a stamp (format, source), is written under another name and renamed
-when whole, and is read without running code. A table that Spark wrote is a folder of files under
-the same key, see `parts`; where both are there, the single file counts.
+Every stored file carries a stamp (format, key, source) and a seal, see `seals`; it is written under
+another name and renamed when whole, and is read without running code. A table that Spark wrote is a
+folder of files under the same key, see `parts`; where both are there, the single file counts.
 """
 
-import os
-import uuid
+import contextlib
+import io
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 import fsspec
 import pandas as pd
@@ -20,6 +20,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 from upath import UPath
 
+from lastfm_assets import durable, seals
 from lastfm_assets.errors import BadInputError, StoreError
 from lastfm_assets.formats import (
     SUFFIX,
@@ -32,7 +33,14 @@ from lastfm_assets.formats import (
     rows_of,
     version_of,
 )
-from lastfm_assets.parts import header_of_parts, is_there, read_parts, remove, rows_of_parts
+from lastfm_assets.parts import (
+    check_parts,
+    header_of_parts,
+    is_there,
+    read_parts,
+    remove,
+    rows_of_parts,
+)
 from lastfm_assets.provenance import Origin
 from lastfm_assets.sources.hetrec import one_line
 
@@ -40,10 +48,21 @@ Key = Sequence[str]
 """An asset's key: `("recommendations", "top_artists")`."""
 _Read = TypeVar("_Read")
 
-FORMAT: Final = 2
-"""Layout of the store; a file of a newer one is refused."""
-_READABLE: Final = (1, FORMAT)
-"""Layouts that can be read: the first says only what source a file was made from."""
+FORMAT: Final = 3
+"""Layout of the store; a file of a newer one is refused, and not written over."""
+_READABLE: Final = (1, 2, FORMAT)
+"""Layouts that can be read: the first says only what source a file was made from, and neither
+of the first two must have a seal and its own key."""
+_SEALED: Final = 3
+"""The first layout whose files have both."""
+
+
+class NewerStoreError(StoreError):
+    """A newer version of the program wrote it; made again by this one it would be lost to that."""
+
+
+class MissingError(StoreError):
+    """There is no such value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +76,8 @@ class Stamp:
     origin: Origin = field(default_factory=Origin)
     """What determined it; equal ones need not be made again."""
     format: int = FORMAT
+    key: str = ""
+    """Whose it is, as `listening/split`: a file in the place of another one is refused."""
 
 
 class Store:
@@ -98,11 +119,12 @@ class Store:
             StoreError: the store cannot be written to.
             TypeError: the store does not keep such values.
         """
-        stamp = Stamp(source, version_of(value), origin or Origin())
+        stamp = Stamp(source, version_of(value), origin or Origin(), key="/".join(key))
         path = self.path(key, type(value))
-        content = encode(value, {"stamp": asdict(stamp)})
+        pieces = seals.sealed(encode(value, {"stamp": asdict(stamp)}), path.suffix)
+        self._refuse_newer(key, type(value))
         try:
-            _replace(path, content)
+            _replace(path, pieces)
         except OSError as problem:
             raise StoreError(f"{path}: cannot be written ({problem.strerror or problem})") from None
         if self._is_of_parts(key, type(value)):
@@ -117,24 +139,43 @@ class Store:
         """
         return self.read_with_stamp(key, kind)[0]
 
+    def _refuse_newer(self, key: Key, kind: type) -> None:
+        """Raises NewerStoreError where a newer program has written the value that is there."""
+        try:
+            self.stamp(key, kind)
+        except NewerStoreError:
+            raise
+        except StoreError:  # missing or damaged: nothing is lost
+            return
+
     def source_of(self, key: Key, kind: type[Stored]) -> str:
         """Name of the source that a value was made from; errors as in `read`."""
         return self.stamp(key, kind).source
 
     def stamp(self, key: Key, kind: type) -> Stamp:
         """What a value's file says of it, without reading the value; errors as in `read`."""
+        return self._tried(
+            key,
+            kind,
+            lambda path: _look(path, key, kind),
+            lambda folder: _stamp(header_of_parts(folder), key),
+        )
 
-        def look(path: UPath) -> Stamp:
+    def check(self, key: Key, kind: type) -> Stamp:
+        """As `stamp`, once all of the value's file is known to be as it was written."""
+
+        def check(path: UPath) -> Stamp:
             with path.open("rb") as file:
-                return _stamp(header_of(file, kind))
+                seals.check(file, path.suffix)
+            return _look(path, key, kind)
 
-        return self._tried(key, kind, look, lambda folder: _stamp(header_of_parts(folder)))
+        return self._tried(key, kind, check, lambda folder: _stamp(check_parts(folder), key))
 
     def rows(self, key: Key) -> int:
         """How many rows a table has, without reading them; errors as in `read`."""
 
         def count(path: UPath) -> int:
-            with path.open("rb") as file:
+            with _opened(path, key, pd.DataFrame) as file:
                 return rows_of(file)
 
         return self._tried(key, pd.DataFrame, count, rows_of_parts)
@@ -148,8 +189,8 @@ class Store:
         """
 
         def read(path: UPath) -> pd.DataFrame:
-            with path.open("rb") as file:
-                return columns_in(file, names)
+            with _opened(path, key, pd.DataFrame) as file:
+                return columns_in(seals.guarded(file), names)
 
         return self._tried(key, pd.DataFrame, read, lambda folder: read_parts(folder, names)[0])
 
@@ -157,13 +198,15 @@ class Store:
         """Reads a value and what its file says of itself; errors as in `read`."""
 
         def read(path: UPath) -> tuple[Stored, Stamp]:
-            value, header = decode(path.read_bytes(), kind)
-            return value, _stamp(header)
+            content = path.read_bytes()
+            is_sealed = seals.check(io.BytesIO(content), path.suffix)
+            value, header = decode(content, kind)
+            return value, _stamp(header, key, is_sealed=is_sealed)
 
         def read_folder(folder: UPath) -> tuple[Stored, Stamp]:
             table: Any
             table, header = read_parts(folder)
-            return table, _stamp(header)
+            return table, _stamp(header, key)
 
         return self._tried(key, kind, read, read_folder)
 
@@ -197,9 +240,11 @@ class Store:
         try:
             return self._found(key, kind, read, read_folder)
         except FileNotFoundError:
-            raise StoreError(
+            raise MissingError(
                 f"{'/'.join(key)} is not in the store {self.root}; run `lastfm-assets refresh`"
             ) from None
+        except NewerStoreError as problem:
+            raise NewerStoreError(f"{path}: {problem}") from None
         except (
             OSError,
             EOFError,
@@ -218,11 +263,37 @@ class Store:
             ) from problem
 
 
-def _stamp(header: Header) -> Stamp:
+def _stamp(header: Header, key: Key, *, is_sealed: bool = True) -> Stamp:
     said: dict[str, Any] = header["stamp"]
+    if said["format"] > FORMAT:
+        raise NewerStoreError(
+            f"its format is {said['format']}, this version reads up to {FORMAT}; go on with the "
+            "newer lastfm-assets that wrote it, or name another store"
+        )
     if said["format"] not in _READABLE:
-        raise StoreError(f"its format is {said['format']}, this version reads {FORMAT}")
-    return Stamp(**{**said, "origin": Origin(**said.get("origin", {}))})
+        raise StoreError(f"its format is {said['format']}, expected one of {_READABLE}")
+    stamp = Stamp(**{**said, "origin": Origin(**said.get("origin", {}))})
+    if stamp.format >= _SEALED and not is_sealed:
+        raise StoreError("it is damaged: its checksum is missing")
+    if stamp.format >= _SEALED and stamp.key != "/".join(key):
+        raise StoreError(f"it is a file of {stamp.key} in the place of another")
+    return stamp
+
+
+@contextlib.contextmanager
+def _opened(path: UPath, key: Key, kind: type) -> Iterator[IO[bytes]]:
+    """A file of which the header is known to be as it was written, and of that key."""
+    with path.open("rb") as file:
+        is_sealed = seals.check_head(file, path.suffix)
+        file.seek(0)
+        _stamp(header_of(file, kind), key, is_sealed=is_sealed)
+        file.seek(0)
+        yield file
+
+
+def _look(path: UPath, key: Key, kind: type) -> Stamp:
+    with _opened(path, key, kind) as file:
+        return _stamp(header_of(file, kind), key)
 
 
 def _open(location: str) -> UPath:
@@ -239,24 +310,10 @@ def _open(location: str) -> UPath:
         ) from None
 
 
-def _replace(path: UPath, content: bytes) -> None:
+def _replace(path: UPath, pieces: Sequence[bytes | memoryview]) -> None:
     """Writes whole or not at all: renamed locally; object stores swap an object in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not isinstance(path, Path):
-        path.write_bytes(content)
+    if isinstance(path, Path):
+        durable.replace(path, pieces)
         return
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the new name itself must survive a power cut
-    finally:
-        os.close(folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"".join(pieces))

@@ -15,12 +15,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from upath import UPath
 
+from lastfm_assets.commits import (
+    LOG,
+    check_state,
+    files_of,
+    guarded,
+    words_of,
+)
 from lastfm_assets.vocabulary import PARTS, Columns
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-LOG: Final = "_delta_log"
 STAMP: Final = "stamp"
 TYPES: Final = "types"
 """In a commit's metadata: what pandas is to keep a column as, where Parquet does not say it."""
@@ -54,23 +60,29 @@ def opened(place: UPath) -> "DeltaTable":
 
 
 def said_of(place: UPath, table: "DeltaTable") -> dict[str, Any]:
-    """What the commit that made a table's state says of itself.
+    """What the commit that made a table's state says of itself, with `STAMP` and `TYPES`.
 
     Raises:
-        ValueError: another program has made it.
+        ValueError: another program has made it, or its log is damaged.
     """
-    content = (place / LOG / f"{table.version():020}.json").read_text("utf-8")
-    for line in content.splitlines():
-        info = json.loads(line).get("commitInfo", {})
-        if STAMP in info:
-            return dict(info)
-    raise ValueError("a Delta table that lastfm-assets has not written")
+    info = words_of(place, table.version())
+    if info is None or STAMP not in info:
+        raise ValueError("a Delta table that lastfm-assets has not written")
+    check_state(info, names_of(table), table.schema().to_json())
+    for name in (STAMP, TYPES):
+        if isinstance(info[name], str):  # as objects in commits of an early format
+            info[name] = json.loads(info[name])
+    return info
+
+
+def names_of(table: "DeltaTable") -> list[str]:
+    """Paths of the files of a table's state, from its folder, in order, which is that of rows."""
+    return sorted(pa.table(table.get_add_actions())["path"].to_pylist())
 
 
 def parts_of(place: UPath, table: "DeltaTable") -> list[UPath]:
     """The files of a table's state, in the order of their names, which is that of their rows."""
-    below = [uri.replace("\\", "/").split("/")[-2:] for uri in table.file_uris()]
-    return [place.joinpath(*names) for names in sorted(below)]
+    return [place.joinpath(*name.split("/")) for name in names_of(table)]
 
 
 def header_of_parts(place: UPath) -> dict[str, Any]:
@@ -78,12 +90,22 @@ def header_of_parts(place: UPath) -> dict[str, Any]:
     return said_of(place, opened(place))
 
 
+def check_parts(place: UPath) -> dict[str, Any]:
+    """As `header_of_parts`, once all its files are known to be as they were committed."""
+    said = header_of_parts(place)
+    for name in files_of(said) or ():
+        with (place / name).open("rb") as file:
+            guarded(said, name, file).check()
+    return said
+
+
 def rows_of_parts(place: UPath) -> int:
     """How many rows a table of parts has, without reading them; raises as `read_parts`."""
-    count = 0
-    for path in parts_of(place, opened(place)):
+    table = opened(place)
+    said, count = said_of(place, table), 0
+    for path in parts_of(place, table):
         with path.open("rb") as file:
-            count += pq.ParquetFile(file).metadata.num_rows
+            count += pq.ParquetFile(_guarded(place, path, said, file)).metadata.num_rows
     return count
 
 
@@ -110,10 +132,15 @@ def read_parts(
     pieces = []
     for path in parts_of(place, table):
         with path.open("rb") as file:  # on this thread alone, see formats._from_parquet
-            pieces.append(pq.ParquetFile(file).read(wanted, use_threads=False).select(wanted))
+            part = pq.ParquetFile(_guarded(place, path, said, file))
+            pieces.append(part.read(wanted, use_threads=False).select(wanted))
     if not pieces:
         pieces = [schema.empty_table().select(wanted)]
     return _to_pandas(pa.concat_tables(pieces, promote_options="default"), said[TYPES]), said
+
+
+def _guarded(place: UPath, path: UPath, said: Mapping[str, Any], file: Any) -> Any:
+    return guarded(said, str(path.relative_to(place)).replace("\\", "/"), file)
 
 
 def _to_pandas(table: pa.Table, types: Mapping[str, str]) -> pd.DataFrame:

@@ -153,7 +153,7 @@ class TestAValue:
         found, stamp = store.read_with_stamp(KEY, kind)
         assert type(found) is kind
         assert same(value, found)
-        assert stamp == Stamp("custom", version_of(value))
+        assert stamp == Stamp("custom", version_of(value), key="some/where")
         assert stamp == store.stamp(KEY, kind)
         assert path == store.path(KEY, kind)
         assert same(value, store.read(KEY, kind))
@@ -214,6 +214,7 @@ class TestAValue:
             "version": version_of(CHAMPION),
             "origin": {"code": "", "parameters": {}, "inputs": {}},
             "format": FORMAT,
+            "key": "evaluation/champion",
         }
 
 
@@ -343,9 +344,11 @@ class TestTheFormat:
     ) -> None:
         real = store_io.Stamp
         with monkeypatch.context() as later:
-            later.setattr(store_io, "Stamp", lambda *said: real(*said, FORMAT + 1))
+            later.setattr(store_io, "Stamp", lambda *said, key: real(*said, FORMAT + 1, key))
             store.write(KEY, VALUES[kind](), source="custom")
-        with pytest.raises(StoreError, match=rf"its format is {FORMAT + 1}, this version reads"):
+        with pytest.raises(
+            StoreError, match=rf"its format is {FORMAT + 1}, this version reads up to"
+        ):
             store.read(KEY, kind)
 
     def test_of_a_stamp_with_unknown_fields_is_refused(self, local: Store) -> None:
@@ -542,7 +545,7 @@ class TestAVersion:
         origin = Origin("code", {"factors": 8}, {"listening/split": "1"})
         second = local.write(KEY, VALUES[kind](), source="sample", origin=origin)[1]
         assert first.version == second.version == version_of(local.read(KEY, kind))
-        assert local.stamp(KEY, kind) == Stamp("sample", first.version, origin)
+        assert local.stamp(KEY, kind) == Stamp("sample", first.version, origin, key="some/where")
 
     def test_changes_with_a_figure_a_name_an_order_and_a_type(self) -> None:
         table = pd.DataFrame({"a": [1, 2], "b": [0.5, np.nan]})

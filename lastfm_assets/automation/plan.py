@@ -5,7 +5,7 @@ of every value it was made from. Where all of that is as it was, so is the value
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from lastfm_assets.automation.resources import BESIDE, determining, parameters_of
 from lastfm_assets.errors import StoreError
-from lastfm_assets.io import Store
+from lastfm_assets.io import MissingError, NewerStoreError, Stamp, Store
 from lastfm_assets.provenance import Origin
 from lastfm_assets.settings import Settings, data_folder
 from lastfm_assets.sources.signature import is_known, signature_of
@@ -86,19 +86,31 @@ class Plan:
         return {MADE_TAG: self.why, SKIPPED_TAG: self.skipped}
 
 
-def plan_refresh(job: dg.JobDefinition, settings: Settings, *, everything: bool = False) -> Plan:
+def plan_refresh(
+    job: dg.JobDefinition,
+    settings: Settings,
+    *,
+    everything: bool = False,
+    thoroughly: bool = True,
+) -> Plan:
     """Holds what is stored against what would be made now.
 
     Args:
         job: the refresh, with all its assets.
         settings: source, store and everything else that values depend on.
         everything: whether to make again what is current, too.
+        thoroughly: whether to read all of every value that would be left as it is, as it may be
+            damaged; else only what it says of itself.
 
     Returns:
-        The plan; a value that is missing or cannot be read is made again. Nothing is raised for
-        a source that cannot be looked at: the run that has to read it will say what is wrong.
+        The plan; a value that is missing or damaged is made again. Nothing is raised for a
+        source that cannot be looked at: the run that has to read it will say what is wrong.
+
+    Raises:
+        NewerStoreError: a newer program has written a value.
     """
     store = Store(settings.store)
+    look = store.check if thoroughly else store.stamp
     signature = signature_of(settings.source, data_folder=data_folder())
     graph = job.asset_layer.asset_graph
     config = dg.validate_run_config(job)["ops"]
@@ -115,7 +127,7 @@ def plan_refresh(job: dg.JobDefinition, settings: Settings, *, everything: bool 
         for key in own:
             beside = [dg.AssetKey(name.split("/")) for name in _beside(graph, key)]
             versions |= _versions(store, beside)
-            reason = "" if key in confirmed else _reason(store, key, wanted, versions, beside)
+            reason = "" if key in confirmed else _reason(look, key, wanted, versions, beside)
             if everything and key not in confirmed:
                 reason = reason or "everything was asked for"
             parents = [one for one in graph.get(key).parent_keys if one in stale]
@@ -195,7 +207,7 @@ def _kind(made: dg.AssetsDefinition, key: dg.AssetKey) -> type:
 
 
 def _reason(
-    store: Store,
+    look: Callable[[Sequence[str], type], Stamp],
     key: dg.AssetKey,
     wanted: _Wanted,
     versions: dict[str, str],
@@ -205,13 +217,14 @@ def _reason(
 
     Values of other jobs (`beside`) are used where they are there, and nobody waits for them.
     """
-    kind = _kind(wanted.made, key)
-    if not store.has(key.path, kind):
-        return "it is not in the store"
     try:
-        stamp = store.stamp(key.path, kind)
+        stamp = look(key.path, _kind(wanted.made, key))
+    except MissingError:
+        return "it is not in the store"
+    except NewerStoreError:
+        raise
     except StoreError:
-        return "it cannot be read"
+        return "it cannot be read, or is damaged"
     versions[key.to_user_string()] = stamp.version
     present = {
         name: wanted.signature if name == _GIVEN else versions.get(name, "")

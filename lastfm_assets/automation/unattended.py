@@ -117,7 +117,8 @@ def _plan(context: dg.SensorEvaluationContext, settings: Settings, signature: st
     if not is_known(signature):
         return f"the source cannot be looked at: {signature}"
     try:
-        return plan_refresh(_job(context), settings)
+        # every minute: whether anything stored is damaged, the night's refresh looks
+        return plan_refresh(_job(context), settings, thoroughly=False)
     except (LastfmAssetsError, OSError) as problem:
         return f"the store cannot be looked at: {one_line(problem)}"
 

@@ -1,35 +1,33 @@
 """The published lists' Delta table as delta-rs sees it: options, commits, rows and errors."""
 
 import contextlib
-import json
-import os
 import re
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, WriterProperties
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from upath import UPath
 
+from lastfm_assets.commits import LOG, NewerTableError, check_state, guarded, words_of
 from lastfm_assets.errors import BadInputError, StoreError
-from lastfm_assets.formats import version_of
-from lastfm_assets.recommendations.versions import Version, versions_of
+from lastfm_assets.parts import names_of
+from lastfm_assets.recommendations.versions import DAMAGE, Version, is_ours, version_of_commit
 from lastfm_assets.sources.hetrec import one_line
-from lastfm_assets.vocabulary import Columns, column_note
+from lastfm_assets.vocabulary import TOP_LIST, Columns, column_note
 
-LOG_IS_OURS: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
-"""Commits leave older entries of the log alone: how long they are needed, only we know."""
 ORDER: Final = (Columns.USER, Columns.RANK)
 """What published rows are ordered by."""
-WRITTEN: Final = WriterProperties(compression="ZSTD", max_row_group_size=2**16)
-"""Small groups of rows: who asks for one user reads one of them."""
+GROUP: Final = 2**16
+"""Rows of a group: few, as who asks for one user reads one of them."""
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 _MISREAD: Final = re.compile(r"[%?#\\\[\]^|\x00-\x1f]")
 """Characters of a folder's name that delta-rs 1.6 takes for something else, or stumbles over."""
@@ -69,6 +67,8 @@ def clear_errors(place: UPath, what: str) -> Iterator[None]:
         raise StoreError(
             f"{table} is not in the store {store}; run `lastfm-assets refresh`"
         ) from None
+    except NewerTableError as problem:
+        raise StoreError(f"{place}: {problem}") from None
     except (DeltaError, OSError, ValueError, KeyError, TypeError, pa.ArrowException) as problem:
         said = one_line(_COLOURS.sub("", str(problem)))
         cure = "see to the disk, or remove that folder if it is damaged, and " * (what == "written")
@@ -118,12 +118,6 @@ def _as_botocore_found_it(root: UPath) -> dict[str, str]:
     return found
 
 
-def commit_of(said: Mapping[str, Any]) -> CommitProperties:
-    """A commit that says this of itself."""
-    # never retried by delta-rs itself: whether to publish depends on what is there by then
-    return CommitProperties(custom_metadata=dict(said), max_commit_retries=0)
-
-
 def in_order(lists: pd.DataFrame) -> pd.DataFrame:
     """Lists by user and rank; those that are so already are not copied."""
     if _rising(*(lists[column].to_numpy() for column in ORDER)):
@@ -136,16 +130,6 @@ def as_arrow(lists: pd.DataFrame) -> pa.Table:
     table = pa.Table.from_pandas(lists, preserve_index=False)
     fields = [field.with_metadata({"comment": column_note(field.name)}) for field in table.schema]
     return pa.Table.from_arrays(table.columns, schema=pa.schema(fields))
-
-
-def sync(path: Path) -> None:
-    """Waits until a file or a folder is on the disk; one that is gone by now needs no wait."""
-    with contextlib.suppress(FileNotFoundError):  # another publisher's upkeep has come between
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def upkeep(retention: timedelta) -> dict[str, str]:
@@ -167,66 +151,149 @@ def commits(place: UPath, number: int) -> Iterator[dict[str, Any]]:
     """What each commit up to version `number` says of itself, with its `version`, newest first.
 
     Read from the log's own files: `DeltaTable.history` of delta-rs 1.6 goes on to the newest
-    commit whatever version its table is at, and numbers all of them wrongly then.
+    commit whatever version its table is at, and numbers all of them wrongly then. One that is
+    damaged has only its `version`, and in `DAMAGE` what is wrong.
 
     Raises:
-        ValueError, TypeError, KeyError: a file of the log is damaged.
+        NewerTableError: a newer program has made the table.
     """
     for version in range(number, -1, -1):
         try:
-            content = (place / "_delta_log" / f"{version:020}.json").read_text("utf-8")
-        except FileNotFoundError:  # the log has been shortened
+            words = words_of(place, version)
+        except NewerTableError:
+            raise
+        except ValueError as problem:
+            yield {"version": version, DAMAGE: str(problem)}
+            continue
+        if words is None:  # the log has been shortened
             return
-        for line in content.splitlines():
-            action = json.loads(line)
-            if "commitInfo" in action:
-                yield {**action["commitInfo"], "version": version}
+        yield words
 
 
-def newest(place: UPath, number: int) -> Version:
-    """The version that readers of the table's state `number` see.
+def opened_or_cut_back(place: UPath, options: dict[str, str] | None) -> DeltaTable | None:
+    """The table to commit on; None where there is none.
 
-    Raises:
-        ValueError: somebody else has made the table.
+    Entries of a log that delta-rs cannot read are set aside, the newest first, until it can: they
+    lie in the folder `_damaged` then. Versions before them can be gone back to.
     """
-    found = next(versions_of(commits(place, number)), None)
-    if found is None:
-        raise ValueError("a Delta table that lastfm-assets has not written")
-    return found
+    while DeltaTable.is_deltatable(str(place), storage_options=options):
+        try:
+            return DeltaTable(str(place), storage_options=options)
+        except DeltaError:
+            for path in _unreadable(place / LOG):
+                _set_aside(path, place / "_damaged")
+    return None
 
 
-def is_whole(table: DeltaTable, version: Version) -> bool:
-    """Whether the files that readers need are there and hold what was published."""
+def _unreadable(log: UPath) -> list[UPath]:
+    """What of a log to do without next: its newest entry, or checkpoints that mislead."""
+    names = {path.name: path for path in log.iterdir()}
+    entries = sorted(name for name in names if re.fullmatch(r"\d{20}\.json", name))
+    points = [path for name, path in names.items() if "checkpoint" in name]
     try:
-        return version_of(lists_at(table, version)) == version.content
-    except (DeltaError, OSError, ValueError, pa.ArrowException):
-        return False
+        words_of(log.parent, int(entries[-1][:20]))
+    except ValueError:
+        return [
+            names[entries[-1]],
+            *(one for one in points if one.name.startswith(entries[-1][:20])),
+        ]
+    return points or [names[entries[-1]]]
 
 
-def lists_at(table: DeltaTable, version: Version) -> pd.DataFrame:
-    """The lists of the state that a table is at, which is that of `version`.
+def _set_aside(path: UPath, folder: UPath) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / f"{uuid.uuid4().hex}-{path.name}").write_bytes(path.read_bytes())
+    path.unlink()
+
+
+def newest(place: UPath, table: DeltaTable) -> tuple[Version, dict[str, Any]]:
+    """The version that readers of a table's state see, and what its commit says of itself.
 
     Raises:
-        ValueError: they are not as many rows as were published.
+        ValueError: somebody else has made the table, or its log is damaged.
     """
-    # on this thread alone, see formats._from_parquet
-    arrow = table.to_pyarrow_dataset().to_table(use_threads=False)
+    for words in commits(place, table.version()):
+        if DAMAGE in words:
+            raise ValueError(words[DAMAGE])
+        if is_ours(words):
+            check_state(words, names_of(table), table.schema().to_json())
+            return version_of_commit(words), words
+    raise ValueError("a Delta table that lastfm-assets has not written")
+
+
+def lists_at(place: UPath, table: DeltaTable) -> tuple[pd.DataFrame, Version]:
+    """The lists of the state that a table is at, as they were published.
+
+    Raises:
+        ValueError: they are not.
+    """
+    version, words = newest(place, table)
+    arrow = pa.concat_tables(_read(place, table, words), promote_options="default")
     if arrow.num_rows != version.rows:
         raise ValueError(
             f"{arrow.num_rows} rows, where version {version.number} has {version.rows}: another "
             "program has written to it"
         )
-    return in_order(arrow.to_pandas(use_threads=False))
+    return in_order(arrow.to_pandas(use_threads=False)), version
 
 
-def lists_of_users(table: DeltaTable, user_ids: Sequence[int]) -> pd.DataFrame:
-    """The lists of some users at the state that a table is at.
+def lists_of_users(place: UPath, table: DeltaTable, user_ids: Sequence[int]) -> pd.DataFrame:
+    """The lists of some users at the state that a table is at; raises as `lists_at`.
 
     Only the groups of rows are read that may hold them, as rows are ordered by user.
     """
-    some = ds.field(Columns.USER).isin(list(user_ids))
-    arrow = table.to_pyarrow_dataset().to_table(filter=some, use_threads=False)
+    _, words = newest(place, table)
+    arrow = pa.concat_tables(
+        [
+            part.filter(pc.field(Columns.USER).isin(list(user_ids)))
+            for part in _read(place, table, words, user_ids=user_ids)
+        ],
+        promote_options="default",
+    )
     return in_order(arrow.to_pandas(use_threads=False))
+
+
+def user_ids_at(place: UPath, table: DeltaTable) -> np.ndarray:
+    """(n,) int64, rising: every user with a list at a table's state; raises as `lists_at`."""
+    _, words = newest(place, table)
+    parts = _read(place, table, words, columns=[Columns.USER])
+    return np.unique(pa.concat_tables(parts)[0].to_numpy())
+
+
+def _read(
+    place: UPath,
+    table: DeltaTable,
+    words: Mapping[str, Any],
+    *,
+    columns: list[str] | None = None,
+    user_ids: Sequence[int] | None = None,
+) -> Iterator[pa.Table]:
+    """Each file of a table's state, only what was committed; of some users, groups with them."""
+    names = names_of(table)
+    for name in names:
+        with (place / name).open("rb") as file:
+            parquet = pq.ParquetFile(guarded(words, name, file))
+            groups = [
+                n
+                for n in range(parquet.num_row_groups)
+                if user_ids is None or _may_hold(parquet.metadata.row_group(n), user_ids)
+            ]
+            # on this thread alone, see formats._from_parquet
+            yield parquet.read_row_groups(groups, columns, use_threads=False)
+    if not names:
+        yield pa.schema(table.schema().to_arrow()).empty_table().select(columns or [*TOP_LIST])
+
+
+def _may_hold(group: pq.RowGroupMetaData, user_ids: Sequence[int]) -> bool:
+    """Whether a group of rows may have one of these users."""
+    for n in range(group.num_columns):
+        column = group.column(n)
+        if column.path_in_schema == Columns.USER:
+            said = column.statistics
+            if said is None or not said.has_min_max:
+                return True
+            return any(said.min <= one <= said.max for one in user_ids)
+    return True
 
 
 def _rising(first: np.ndarray, second: np.ndarray) -> bool:

@@ -4,6 +4,7 @@ from typing import Final
 
 import pandas as pd
 
+from lastfm_assets.errors import StoreError
 from lastfm_assets.io import Store
 from lastfm_assets.listening.about import About
 from lastfm_assets.listening.keys import no_keys
@@ -25,7 +26,7 @@ def keep_names(store: Store, keys: pd.DataFrame, about: pd.DataFrame, source: st
         about: its row of `raw/source`.
         source: its name.
     """
-    every = pd.concat([keys_in(store), keys], ignore_index=True)
+    every = pd.concat([_undamaged(store), keys], ignore_index=True)
     every = every.drop_duplicates([Columns.KIND, Columns.ID], ignore_index=True)
     store.write(
         PUBLISHED_KEYS,
@@ -33,6 +34,16 @@ def keep_names(store: Store, keys: pd.DataFrame, about: pd.DataFrame, source: st
         source=source,
     )
     keep_about(store, about, source)
+
+
+def _undamaged(store: Store) -> pd.DataFrame:
+    """As `keys_in`; no row where the file is damaged, as what is published now must have names."""
+    try:
+        return keys_in(store)
+    except StoreError as problem:
+        if isinstance(problem.__cause__, OSError):  # the disk may give it yet
+            raise
+        return no_keys()
 
 
 def keep_about(store: Store, about: pd.DataFrame, source: str) -> None:

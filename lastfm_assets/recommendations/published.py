@@ -2,11 +2,12 @@
 
 Each publication is one commit; who reads sees the version before it or the one after, whole.
 What a version is (model, source, precision, hash of its lists) lies in its commit, so that the
-table tells its own history.
+table tells its own history. So do the hashes of its files, see `commits`.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,38 +16,44 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from deltalake import DeltaTable, Schema, write_deltalake
+import pyarrow.parquet as pq
+from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction, create_table_with_add_actions
+from deltalake.transaction import AddAction
 from upath import UPath
 
+from lastfm_assets import durable
+from lastfm_assets.commits import check_state, files_of, guarded
+from lastfm_assets.committing import added, commit, committing
 from lastfm_assets.formats import version_of
+from lastfm_assets.parts import names_of
 from lastfm_assets.recommendations.delta import (
-    LOG_IS_OURS,
-    WRITTEN,
+    GROUP,
     as_arrow,
     clear_errors,
-    commit_of,
     commits,
     hours,
     in_order,
-    is_whole,
     lists_at,
     lists_of_users,
     newest,
+    opened_or_cut_back,
     storage_options,
-    sync,
     upkeep,
+    user_ids_at,
 )
 from lastfm_assets.recommendations.versions import (
+    DAMAGE,
     RETENTION,
     About,
     Publication,
     Version,
     chosen_for_rollback,
+    is_ours,
     metadata_of_publication,
     metadata_of_rollback,
     numbered,
+    version_of_commit,
     versions_of,
 )
 from lastfm_assets.vocabulary import TOP_LIST, Columns, column_type
@@ -85,27 +92,15 @@ class PublishedLists:
             StoreError: the store cannot be written to; readers see what they saw before.
         """
         ordered = in_order(lists)
-        rows, content = as_arrow(ordered), version_of(ordered)
-        said = metadata_of_publication(
+        rows = as_arrow(ordered)
+        return self._published(
+            lambda: [self._written(rows)],
             about,
+            Schema.from_arrow(rows.schema),
             users=int(ordered[Columns.USER].nunique()),
             rows=len(ordered),
-            content=content,
+            content=version_of(ordered),
         )
-
-        def attempt() -> Publication:
-            table = self._open() if self._exists() else None
-            if table is not None:
-                now = newest(self.place, table.version())
-                if content == now.content and is_whole(table, now):
-                    return Publication("unchanged", now)
-                if content in now.held:
-                    return Publication("held", now)
-            return Publication("published", self._write(table, rows, said))
-
-        done = self._tried(attempt, "written")
-        self.expire()
-        return done
 
     def publish_parts(
         self, write: Callable[[], Sequence[AddAction]], about: About, **figures: Any
@@ -122,20 +117,29 @@ class PublishedLists:
         Raises:
             StoreError: the store cannot be written to; readers see what they saw before.
         """
+        schema = Schema.from_arrow(as_arrow(no_lists()).schema)
+        return self._published(write, about, schema, **figures)
+
+    def _published(
+        self,
+        write: Callable[[], Sequence[AddAction]],
+        about: About,
+        schema: Schema,
+        **figures: Any,
+    ) -> Publication:
         parts: list[AddAction] = []
 
         def attempt() -> Publication:
-            table = self._open() if self._exists() else None
-            if table is not None:
-                now = newest(self.place, table.version())
-                if figures["content"] == now.content and self._history(table)[0].restorable:
-                    return Publication("unchanged", now)
-                if figures["content"] in now.held:
-                    return Publication("held", now)
+            table = opened_or_cut_back(self.place, self._options)
+            now = None if table is None else self._present(table)
+            if now is not None and figures["content"] in now.held:
+                return Publication("held", now)
+            if now is not None and figures["content"] == now.content and not now.damage:
+                return Publication("unchanged", now)
             if not parts:
                 parts.extend(write())
-            said = metadata_of_publication(about, **figures)
-            return Publication("published", self._commit_parts(table, parts, said))
+            said = metadata_of_publication(about, at=datetime.now(UTC), **figures)
+            return Publication("published", self._commit(table, parts, schema, said))
 
         done = self._tried(attempt, "written")
         self.expire()
@@ -149,36 +153,29 @@ class PublishedLists:
         """
 
         def attempt() -> tuple[pd.DataFrame, Version]:
-            table = self._open()
-            now = newest(self.place, table.version())
-            return lists_at(table, now), now
+            return lists_at(self.place, self._open())
 
         return self._tried(attempt, "read")
 
     def version(self) -> Version:
         """What version readers see, without reading its lists; errors as in `current`."""
-        return self._tried(lambda: newest(self.place, self._open().version()), "read")
+        return self._tried(lambda: newest(self.place, self._open())[0], "read")
 
     def lists_of(self, version: Version) -> pd.DataFrame:
         """The lists of a version that readers see or have just seen; errors as in `current`."""
-        return self._tried(lambda: lists_at(self._open(version.number), version), "read")
+        return self._tried(lambda: lists_at(self.place, self._open(version.number))[0], "read")
 
     def of_users(self, user_ids: Sequence[int], version: Version) -> pd.DataFrame:
         """The lists of some users, without reading those of all; errors as in `current`."""
 
         def attempt() -> pd.DataFrame:
-            return lists_of_users(self._open(version.number), user_ids)
+            return lists_of_users(self.place, self._open(version.number), user_ids)
 
         return self._tried(attempt, "read")
 
     def user_ids(self, version: Version) -> np.ndarray:
         """(n,) int64, rising: every user with a list; errors as in `current`."""
-
-        def attempt() -> np.ndarray:
-            lists = self._open(version.number).to_pyarrow_dataset()
-            return np.unique(lists.to_table([Columns.USER], use_threads=False)[0].to_numpy())
-
-        return self._tried(attempt, "read")
+        return self._tried(lambda: user_ids_at(self.place, self._open(version.number)), "read")
 
     def read(self, number: int) -> pd.DataFrame:
         """The lists of one version.
@@ -189,16 +186,18 @@ class PublishedLists:
         """
 
         def attempt() -> pd.DataFrame:
-            table = self._open()
-            version = numbered(number, self._history(table))
-            table.load_as_version(version.number)
-            return lists_at(table, version)
+            numbered(number, self._history(self._open()))
+            return lists_at(self.place, self._open(number))[0]
 
         return self._tried(attempt, "read")
 
     def history(self) -> list[Version]:
-        """Every version that the table remembers, newest first; errors as in `current`."""
-        return self._tried(lambda: self._history(self._open()), "read")
+        """Every version that the table remembers, newest first, held against its checksums.
+
+        Raises:
+            StoreError: nothing is published, or the log cannot be read.
+        """
+        return self._tried(lambda: self._history(self._open(), thoroughly=True), "read")
 
     def rollback(self, to: int | None = None) -> Version:
         """Brings an earlier version back as a new one; what it replaces is held, see `publish`.
@@ -214,14 +213,11 @@ class PublishedLists:
 
         def attempt() -> Version:
             table = self._open()
-            versions = self._history(table)
+            versions = self._history(table, thoroughly=True)
             target = chosen_for_rollback(to, versions)
-            table.restore(
-                target.number,
-                commit_properties=commit_of(metadata_of_rollback(target, versions[0])),
-                post_commithook_properties=LOG_IS_OURS,
-            )
-            return self._settled()
+            past = self._open(target.number)
+            said = metadata_of_rollback(target, versions[0], datetime.now(UTC))
+            return self._commit(table, self._named(past), past.schema(), said)
 
         return self._tried(attempt, "written")
 
@@ -237,121 +233,148 @@ class PublishedLists:
 
         def attempt() -> list[str]:
             table = self._open()
-            gone = self._vacuum(table, dry_run=True)
-            if gone:  # each vacuum adds two commits to the log, none where nothing goes
-                self._vacuum(table, dry_run=False)
+            gone = self._expired(table)
+            for name in gone:
+                (self.place / name).unlink(missing_ok=True)  # another publisher may do the same
             self._shorten_log(table)
             return gone
 
         return self._tried(attempt, "written")
 
-    def _vacuum(self, table: DeltaTable, *, dry_run: bool) -> list[str]:
+    def _expired(self, table: DeltaTable) -> list[str]:
+        """Files that no version of the retention names.
+
+        delta-rs only finds them: its own removal adds two commits to the log, see `committing`.
+        """
         return table.vacuum(
             hours(self._retention),
-            dry_run=dry_run,
+            dry_run=True,
             enforce_retention_duration=False,
             full=True,  # what a killed writer left is in no version
-            post_commithook_properties=LOG_IS_OURS,
         )
 
     def _shorten_log(self, table: DeltaTable) -> None:
         """Drops entries twice the retention old, once no readable version is among them."""
-        known = list(self._versions(table))
+        known = list(versions_of(commits(self.place, table.version())))
         horizon = datetime.now(UTC) - 2 * self._retention
         if known[-1].published_at >= horizon:
             return
         readable = [version for version in self._history(table) if version.restorable]
         if all(version.published_at > horizon for version in readable):
-            table.create_checkpoint()
+            with committing(self.place) as uri:
+                DeltaTable(uri, storage_options=self._options).create_checkpoint()
             table.cleanup_metadata()
 
-    def _write(self, table: DeltaTable | None, rows: pa.Table, said: Mapping[str, Any]) -> Version:
-        """One commit on top of the state that `table` was opened at, or the first one."""
-        try:
-            write_deltalake(
-                self._uri if table is None else table,
-                rows,
-                mode="error" if table is None else "overwrite",
-                schema_mode=None if table is None else "overwrite",
-                name="published",
-                description=_DESCRIPTION,
-                configuration=upkeep(self._retention) if table is None else None,
-                storage_options=self._options,
-                writer_properties=WRITTEN,
-                commit_properties=commit_of(said),
-                post_commithook_properties=LOG_IS_OURS,
-            )
-        except DeltaError:
-            if table is None and self._exists():  # another publisher has made the table
-                raise CommitFailedError("another publisher came first") from None
-            raise
-        return self._settled()
+    def _written(self, rows: pa.Table) -> AddAction:
+        """Rows in a file in the table's folder, which is in no version yet."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(rows, sink, compression="zstd", row_group_size=GROUP)
+        path = self.place / f"part-00000-{uuid.uuid4().hex}.parquet"
+        if isinstance(path, Path):
+            durable.make_folder(path.parent)
+            durable.write(path, [memoryview(sink.getvalue())])
+        else:
+            path.write_bytes(sink.getvalue().to_pybytes())
+        return added(path, path.name, rows.num_rows)
 
-    def _commit_parts(
-        self, table: DeltaTable | None, parts: list[AddAction], said: Mapping[str, Any]
+    def _named(self, table: DeltaTable) -> list[AddAction]:
+        """The files of a table's state."""
+        known = pa.table(table.get_add_actions()).to_pylist()
+        return [added(self.place / one["path"], one["path"], one["num_records"]) for one in known]
+
+    def _commit(
+        self,
+        table: DeltaTable | None,
+        parts: Sequence[AddAction],
+        schema: Schema,
+        said: Mapping[str, str | int],
     ) -> Version:
-        """As `_write`, of files that are there already."""
-        schema = Schema.from_arrow(as_arrow(no_lists()).schema)
-        how: dict[str, Any] = {
-            "commit_properties": commit_of(said),
-            "post_commithook_properties": LOG_IS_OURS,
-        }
-        if table is not None:
-            table.create_write_transaction([*parts], "overwrite", schema, **how)
-            return self._settled()
-        try:
-            create_table_with_add_actions(
-                self._uri,
-                schema,
-                parts,
-                "error",
-                name="published",
-                description=_DESCRIPTION,
-                configuration=upkeep(self._retention),
-                storage_options=self._options,
-                **how,
-            )
-        except DeltaError:
-            if self._exists():  # another publisher has made the table
-                raise CommitFailedError("another publisher came first") from None
-            raise
-        return self._settled()
+        """One commit on top of the state that `table` was opened at, or the first one."""
+        number = commit(
+            self.place,
+            parts,
+            schema,
+            said,
+            on=None if table is None else table.version(),
+            options=self._options,
+            name="published",
+            description=_DESCRIPTION,
+            configuration=upkeep(self._retention),
+        )
+        return newest(self.place, self._open(number))[0]
 
-    def _settled(self) -> Version:
-        """The present version, made to survive a power cut where the store is a folder."""
-        table = self._open()
-        if isinstance(self.place, Path):  # delta-rs leaves its files to the kernel's cache
-            log = self.place / "_delta_log"
-            files = [self.place / Path(uri).name for uri in table.file_uris()]
-            for path in (*files, log / f"{table.version():020}.json", self.place, log):
-                sync(path)
-        return newest(self.place, table.version())
+    def _present(self, table: DeltaTable) -> Version | None:
+        """What readers see, and its damage; None where nobody knows any more what it was.
 
-    def _history(self, table: DeltaTable) -> list[Version]:
-        """Versions up to the state that `table` is at, each with a look for its files."""
+        Raises:
+            ValueError: somebody else has made the table.
+        """
+        for words in commits(self.place, table.version()):
+            if DAMAGE in words:
+                return None
+            if is_ours(words):
+                now = version_of_commit(words)
+                if files_of(words) is None:
+                    return replace(now, damage="of an early format, which has no checksums")
+                try:
+                    check_state(words, names_of(table), table.schema().to_json())
+                except ValueError as problem:
+                    return replace(now, damage=str(problem))
+                return self._checked(now, words, {})
+        raise ValueError("a Delta table that lastfm-assets has not written")
+
+    def _history(self, table: DeltaTable, *, thoroughly: bool = False) -> list[Version]:
+        """Versions up to the state that `table` is at, each with a look for its files.
+
+        Args:
+            table: at that state.
+            thoroughly: whether to read the files and hold them against their hashes.
+        """
         there = {path.name for path in self.place.iterdir()}
-        past, versions = self._open(), []
-        for version in self._versions(table):
-            try:
-                past.load_as_version(version.number)
-                names = {uri.rpartition("/")[2] for uri in past.file_uris()}
-            except DeltaError:  # the log before it has been shortened
-                names = {""}
-            versions.append(replace(version, restorable=names <= there))
+        seen: dict[str, str] = {}
+        versions = []
+        for words in commits(self.place, table.version()):
+            for version in versions_of([words]):
+                known = replace(
+                    version, restorable=not version.damage and self._names(words) <= there
+                )
+                if thoroughly and known.restorable:
+                    known = self._checked(known, words, seen)
+                versions.append(known)
         return versions
 
-    def _versions(self, table: DeltaTable) -> Iterator[Version]:
-        return versions_of(commits(self.place, table.version()))
+    def _names(self, words: Mapping[str, Any]) -> set[str]:
+        """Files of the version that a commit made."""
+        files = files_of(words)
+        if files is not None:
+            return set(files)
+        try:
+            return set(names_of(self._open(words["version"])))
+        except DeltaError:  # the log before it has been shortened
+            return {""}
 
-    @property
-    def _uri(self) -> str:
-        return str(self.place)
+    def _checked(self, version: Version, words: Mapping[str, Any], seen: dict[str, str]) -> Version:
+        """A version with what is wrong with its files.
 
-    def _exists(self) -> bool:
-        return DeltaTable.is_deltatable(self._uri, storage_options=self._options)
+        Args:
+            version: any.
+            words: of its commit.
+            seen: what was found of files before, which versions may share; filled.
+        """
+        for name in files_of(words) or ():
+            if name not in seen:
+                seen[name] = ""
+                try:
+                    with (self.place / name).open("rb") as file:
+                        guarded(words, name, file).check()
+                except (OSError, ValueError) as problem:
+                    seen[name] = f"{name}: {problem}"
+            if seen[name]:
+                return replace(version, restorable=False, damage=seen[name])
+        return version
 
     def _open(self, number: int | None = None) -> DeltaTable:
-        return DeltaTable(self._uri, version=number, storage_options=self._options)
+        return DeltaTable(str(self.place), version=number, storage_options=self._options)
 
     def _tried(self, attempt: Callable[[], _Done], what: str) -> _Done:
         """Runs an attempt again where another publisher came first; delta-rs's errors as ours."""

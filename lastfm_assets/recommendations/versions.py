@@ -9,8 +9,12 @@ from lastfm_assets.errors import BadInputError
 
 RETENTION: Final = timedelta(days=30)
 """A version can be restored until this long after it was replaced; then its files go."""
+DAMAGE: Final = "damage"
+"""Key under which a commit that cannot be read says what is wrong with it."""
 _ACTION: Final = "lastfm_action"
 """Key of a commit's metadata by which our publications are told from a table's upkeep."""
+_AT: Final = "published_at"
+"""Key of the moment, in milliseconds since 1970, as the log's own may be changed unseen."""
 _LISTED: Final = 10
 """Versions that a message names at most."""
 
@@ -54,11 +58,15 @@ class Version:
     """Whether its lists can still be read."""
     held: tuple[str, ...] = ()
     """Hashes of lists that were rolled back from, which no run may publish again."""
+    damage: str = ""
+    """What of it is not as it was written, empty where nothing is known to be."""
 
     @property
     def in_words(self) -> str:
         """What was done, and whether it can be gone back to."""
         said = self.action if self.restored is None else f"rolled back to {self.restored}"
+        if self.damage:
+            return f"{said}; it cannot be brought back: {self.damage}"
         return said if self.restorable else f"{said}; its files have expired"
 
 
@@ -71,11 +79,12 @@ class Publication:
 
 
 def metadata_of_publication(
-    about: About, *, users: int, rows: int, content: str
+    about: About, *, at: datetime, users: int, rows: int, content: str
 ) -> dict[str, str | int]:
     """What a commit says of the lists that it publishes; see `versions_of` for the way back."""
     return {
         _ACTION: "published",
+        _AT: int(at.timestamp() * 1000),
         **asdict(about),
         "precision": repr(about.precision),  # as a number it would lose its last digits
         "users": users,
@@ -84,13 +93,14 @@ def metadata_of_publication(
     }
 
 
-def metadata_of_rollback(target: Version, now: Version) -> dict[str, str | int]:
-    """What a commit says that brings `target` back in the place of `now`.
+def metadata_of_rollback(target: Version, now: Version, at: datetime) -> dict[str, str | int]:
+    """What a commit says that brings `target` back in the place of `now` at a moment.
 
     All lists that a chain of rollbacks has left are held, but not those that it came back to.
     """
     said = metadata_of_publication(
         About(target.model, target.source, target.precision, target.run_id),
+        at=at,
         users=target.users,
         rows=target.rows,
         content=target.content,
@@ -104,6 +114,11 @@ def metadata_of_rollback(target: Version, now: Version) -> dict[str, str | int]:
     }
 
 
+def is_ours(commit: Mapping[str, Any]) -> bool:
+    """Whether a commit is a publication or a rollback, not a table's upkeep."""
+    return _ACTION in commit
+
+
 def versions_of(commits: Iterable[Mapping[str, Any]]) -> Iterator[Version]:
     """The publications and rollbacks among a Delta table's commits, in their order.
 
@@ -113,15 +128,20 @@ def versions_of(commits: Iterable[Mapping[str, Any]]) -> Iterator[Version]:
     Raises:
         KeyError, ValueError, TypeError: a commit that says it is ours is none.
     """
-    return (_version(commit) for commit in commits if _ACTION in commit)
+    for commit in commits:
+        if DAMAGE in commit:
+            yield _damaged(commit)
+        elif is_ours(commit):
+            yield version_of_commit(commit)
 
 
-def _version(commit: Mapping[str, Any]) -> Version:
+def version_of_commit(commit: Mapping[str, Any]) -> Version:
+    """What a commit of ours makes readers see; raises as `versions_of`."""
     restored = commit.get("restored")
     action: Action = "published" if commit[_ACTION] == "published" else "rolled back"
     return Version(
         number=int(commit["version"]),
-        published_at=datetime.fromtimestamp(commit["timestamp"] / 1000, UTC),
+        published_at=datetime.fromtimestamp(commit.get(_AT, commit["timestamp"]) / 1000, UTC),
         action=action,
         model=str(commit["model"]),
         source=str(commit["source"]),
@@ -135,6 +155,24 @@ def _version(commit: Mapping[str, Any]) -> Version:
     )
 
 
+def _damaged(commit: Mapping[str, Any]) -> Version:
+    """A version of which nothing but its number is known."""
+    return Version(
+        number=int(commit["version"]),
+        published_at=datetime.fromtimestamp(0, UTC),
+        action="published",
+        model="unknown",
+        source="unknown",
+        precision=0.0,
+        users=0,
+        rows=0,
+        content="",
+        run_id="",
+        restorable=False,
+        damage=str(commit[DAMAGE]),
+    )
+
+
 def numbered(number: int, versions: Sequence[Version]) -> Version:
     """The version of that number, if its lists can still be read.
 
@@ -144,6 +182,11 @@ def numbered(number: int, versions: Sequence[Version]) -> Version:
     found = next((version for version in versions if version.number == number), None)
     if found is None:
         raise BadInputError(f"there is no version {number}; expected {_readable(versions)}")
+    if found.damage:
+        raise BadInputError(
+            f"version {number} cannot be brought back: {found.damage}; expected "
+            f"{_readable(versions)}"
+        )
     if not found.restorable:
         raise BadInputError(
             f"version {number} can no longer be read: its files went {RETENTION.days} days after "

@@ -21,6 +21,7 @@ from deltalake import DeltaTable, write_deltalake
 from published_worlds import about, lists_of, number_of
 from upath import UPath
 
+from lastfm_assets.commits import _seal
 from lastfm_assets.errors import BadInputError, StoreError
 from lastfm_assets.recommendations.delta import in_order, newest
 from lastfm_assets.recommendations.published import PublishedLists
@@ -213,7 +214,7 @@ class TestTheTable:
     def test_that_a_stranger_has_added_rows_to_is_refused(self, published: PublishedLists) -> None:
         publish(published, 1)
         write_deltalake(folder(published), lists_of(1).head(3), mode="append")
-        with pytest.raises(StoreError, match="403 rows, where version 0 has 400: another program"):
+        with pytest.raises(StoreError, match="names other files than were committed"):
             published.current()
 
     @pytest.mark.parametrize("name", ["a b", "ü", "it's", "x+y"])
@@ -376,7 +377,8 @@ class TestAVersionThatWasReplaced:
         lists = PublishedLists(root)
         publish(lists, *range(1, 25))
         # files of the first twenty versions went in the past: so it looks after a long time
-        PublishedLists(root, retention=AT_ONCE)._vacuum(lists._open(), dry_run=False)
+        for name in PublishedLists(root, retention=AT_ONCE)._expired(lists._open()):
+            (folder(lists) / name).unlink()
         age_commits(folder(lists) / "_delta_log", up_to=20, days=70)
         publish(lists, 30)
         history = lists.history()
@@ -406,7 +408,9 @@ def age_commits(log: Path, *, up_to: int, days: int) -> None:
         if entry.suffix == ".json":
             first, *rest = entry.read_text().splitlines()
             said = json.loads(first)
-            said["commitInfo"]["timestamp"] = int(then * 1000)
+            info = said["commitInfo"]
+            info["timestamp"] = info["published_at"] = int(then * 1000)
+            info["seal"] = _seal(info, info["seal"].split()[1:])
             entry.write_text("\n".join([json.dumps(said), *rest]))
         os.utime(entry, (then, then))
 
@@ -471,7 +475,7 @@ class TestAStateThatHasBeenReplaced:
         publish(published, 1, 2)
         before = published._open()
         publish(published, 3)
-        assert newest(published.place, before.version()).model == "model 2"
+        assert newest(published.place, before)[0].model == "model 2"
         told = [(v.number, v.model) for v in published._history(before)]
         assert told == [(1, "model 2"), (0, "model 1")]
 

@@ -7,7 +7,7 @@ from upath import UPath
 
 from lastfm_assets.engines.spark.content import content_of
 from lastfm_assets.engines.spark.failures import clear_spark_errors
-from lastfm_assets.engines.spark.written_parts import added, counted
+from lastfm_assets.engines.spark.written_parts import counted
 from lastfm_assets.parts import remove
 from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.recommendations.versions import About, Publication
@@ -77,4 +77,6 @@ def _write(
 
 
 def _moved(path: UPath, new: UPath, rows: int) -> "AddAction":
+    from lastfm_assets.committing import added  # noqa: PLC0415 (heavy)
+
     return added(path.rename(new), new.name, rows)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from lastfm_assets.durable import sync
 from lastfm_assets.engines.spark import judging, publishing, ranking, rules, similar
 from lastfm_assets.engines.spark.als import fit_als, fit_popularity
 from lastfm_assets.engines.spark.failures import clear_spark_errors
@@ -26,7 +27,7 @@ from lastfm_assets.models.als import Als, AlsConfig
 from lastfm_assets.models.item_knn import ItemKnnConfig
 from lastfm_assets.models.popularity import Popularity
 from lastfm_assets.parts import remove
-from lastfm_assets.recommendations.delta import clear_errors, sync
+from lastfm_assets.recommendations.delta import clear_errors
 from lastfm_assets.recommendations.names import PUBLISHED_KEYS
 from lastfm_assets.recommendations.publishing import require_sound
 from lastfm_assets.recommendations.versions import About, Publication

@@ -13,27 +13,20 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 from upath import UPath
 
+from lastfm_assets.commits import LOG
 from lastfm_assets.engines.spark.content import content_of
 from lastfm_assets.engines.spark.failures import clear_spark_errors
 from lastfm_assets.engines.spark.written_parts import (
-    added,
     counted,
     newest_in,
     replaced,
     rows_in,
-    settle,
 )
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.io import Key, Stamp, Store
-from lastfm_assets.parts import LOG, STAMP, TYPES, opened, parts_of, remove
+from lastfm_assets.parts import STAMP, TYPES, opened, parts_of, remove
 from lastfm_assets.provenance import Origin
-from lastfm_assets.recommendations.delta import (
-    LOG_IS_OURS,
-    clear_errors,
-    commit_of,
-    storage_options,
-    sync,
-)
+from lastfm_assets.recommendations.delta import clear_errors, storage_options
 
 if TYPE_CHECKING:
     from deltalake.transaction import AddAction
@@ -133,10 +126,10 @@ class SparkTables:
                 rows = self._write_parts(frame, parts)
                 written = self.spark.read.options(**_NO_GLOB).schema(frame.schema)
                 version = _version(written.parquet(self.uri(parts)))
-            stamp = Stamp(source, version, origin or Origin())
+            stamp = Stamp(source, version, origin or Origin(), key="/".join(key))
             with self._clear(key, "written"):
                 adds = _adds(parts, rows)
-                said = {STAMP: asdict(stamp), TYPES: dict(types or {})}
+                said = {STAMP: json.dumps(asdict(stamp)), TYPES: json.dumps(dict(types or {}))}
                 self._commit(place, frame, adds, said)
         except BaseException:
             with contextlib.suppress(Exception):  # what stopped it is told, not this
@@ -174,24 +167,14 @@ class SparkTables:
         self, place: UPath, frame: "DataFrame", adds: list["AddAction"], said: dict[str, Any]
     ) -> None:
         from deltalake import DeltaTable, Schema  # noqa: PLC0415 (heavy)
-        from deltalake.transaction import create_table_with_add_actions  # noqa: PLC0415
 
-        schema = Schema.from_json(_nullable(frame).json())
-        how: dict[str, Any] = {
-            "commit_properties": commit_of(said),
-            "post_commithook_properties": LOG_IS_OURS,
-        }
-        uri = str(place)
+        from lastfm_assets.committing import commit  # noqa: PLC0415 (heavy)
+
+        uri, on = str(place), None
         if DeltaTable.is_deltatable(uri, storage_options=self._options):
-            table = DeltaTable(uri, storage_options=self._options)
-            if table.schema().to_json() == schema.to_json():
-                table.create_write_transaction([*adds], "overwrite", schema, **how)
-                settle(place)
-                return
-        create_table_with_add_actions(
-            uri, schema, adds, "overwrite", storage_options=self._options, **how
-        )
-        settle(place)
+            on = opened(place).version()
+        schema = Schema.from_json(_nullable(frame).json())
+        commit(place, adds, schema, said, on=on, options=self._options)
 
     def _forget_unread(self, place: UPath, parts: UPath) -> None:
         """Removes what a failed write left, unless its commit went through."""
@@ -254,13 +237,12 @@ def _struct(delta_schema: str) -> Any:
 
 
 def _adds(parts: UPath, rows: int) -> list["AddAction"]:
-    """The files that workers have written, each on the disk by now.
+    """The files that workers have written.
 
     Raises:
         ValueError: they are not all there.
     """
+    from lastfm_assets.committing import added  # noqa: PLC0415 (heavy)
+
     found = counted(parts, rows)
-    if isinstance(parts, Path):
-        for path, _ in found:
-            sync(Path(path))
     return [added(path, f"{parts.name}/{path.name}", count) for path, count in found]

@@ -1,17 +1,12 @@
 """Files that workers have written, as a table's log names them; and those that nobody names."""
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 from upath import UPath
 
-from lastfm_assets.parts import LOG, opened
-from lastfm_assets.recommendations.delta import sync
-
-if TYPE_CHECKING:
-    from deltalake.transaction import AddAction
+from lastfm_assets.commits import LOG
+from lastfm_assets.parts import opened
 
 
 def counted(parts: UPath, rows: int) -> list[tuple[UPath, int]]:
@@ -35,40 +30,10 @@ def counted(parts: UPath, rows: int) -> list[tuple[UPath, int]]:
     return [(path, count) for path, count in zip(files, counts, strict=True) if count]
 
 
-def added(path: UPath | Path, name: str, rows: int) -> "AddAction":
-    """What a log says of a file that its table gets.
-
-    Args:
-        path: where the file lies.
-        name: its path from the table's folder.
-        rows: in it.
-    """
-    from deltalake.transaction import AddAction  # noqa: PLC0415 (heavy)
-
-    known = path.stat()
-    return AddAction(
-        path=name,
-        size=int(known.st_size),
-        partition_values={},
-        modification_time=int(known.st_mtime * 1000),
-        data_change=True,
-        stats=json.dumps({"numRecords": rows}),
-    )
-
-
 def rows_in(path: UPath) -> int:
     """Rows of a Parquet file, by what it says."""
     with path.open("rb") as file:
         return int(pq.ParquetFile(file).metadata.num_rows)
-
-
-def settle(place: UPath) -> None:
-    """Has a commit survive a power cut where the store is a folder."""
-    if isinstance(place, Path):
-        table = opened(place)
-        log = place / LOG
-        for path in (log / f"{table.version():020}.json", log, place):
-            sync(path)
 
 
 def replaced(place: UPath) -> set[str]:

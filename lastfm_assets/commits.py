@@ -1,0 +1,150 @@
+"""What a commit of a Delta table says of itself, and by which damage to the table is told.
+
+Among a commit's own words are the files that make up the table from then on, with the hash of each
+of their blocks, the table's schema, and a seal over all of these words. So data files, the log and
+its checkpoints are held against one thing that cannot change unseen.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from upath import UPath
+
+from lastfm_assets.seals import Guarded, hashes_of
+
+FORMAT: Final = 3
+"""Layout of our commits, counted as that of the store; earlier ones have no seal."""
+_FILES: Final = "files"
+_SCHEMA: Final = "schema"
+_FORMAT: Final = "format"
+_NUMBER: Final = "number"
+_SEAL: Final = "seal"
+_WORDS: Final = (_FILES, _SCHEMA, _FORMAT, _NUMBER)
+LOG: Final = "_delta_log"
+
+Files = Mapping[str, Sequence[Any]]
+"""By a file's path from the table's folder: its size in bytes, and the hash of each block."""
+
+
+class NewerTableError(ValueError):
+    """A newer version of the program has made the table."""
+
+
+def file_hashes(path: UPath) -> list[Any]:
+    """What a commit says of a file."""
+    with path.open("rb") as file:
+        hashes = hashes_of(file)
+        return [file.tell(), *hashes]
+
+
+def sealed(
+    number: int, said: Mapping[str, str | int], files: Files, schema: str
+) -> dict[str, str | int]:
+    """A commit's words with all that a reader has to know of the table.
+
+    Args:
+        number: of the table's version that it makes.
+        said: what else it says; no fractions, which a Delta log does not keep to the last digit.
+        files: of the table from that commit on.
+        schema: of the table, as delta-rs gives it.
+    """
+    words = {
+        **said,
+        _FORMAT: FORMAT,
+        _NUMBER: number,
+        _FILES: json.dumps(files),
+        _SCHEMA: schema,
+    }
+    return {**words, _SEAL: _seal(words, sorted(words))}
+
+
+def words_of(place: UPath, number: int) -> dict[str, Any] | None:
+    """What the commit of a version says of itself, with its `version`, held against its seal.
+
+    Args:
+        place: the table's folder.
+        number: of the version.
+
+    Returns:
+        The words; those of an early format have no seal. None where the log does not go so far
+        back.
+
+    Raises:
+        NewerTableError: a newer program wrote them.
+        ValueError: they are not as they were written; the message names the file.
+    """
+    path = place / LOG / f"{number:020}.json"
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        found = [json.loads(line) for line in content.decode().splitlines()]
+        info: dict[str, Any] = next((one["commitInfo"] for one in found if "commitInfo" in one), {})
+        _check(info, number)
+    except NewerTableError:
+        raise
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{path.name} in its log is damaged") from None
+    return {**info, "version": number}
+
+
+def _check(info: Mapping[str, Any], number: int) -> None:
+    if not any(name in info for name in (*_WORDS, _SEAL)):
+        return
+    names = str(info.get(_SEAL, "")).split()[1:]
+    if not {*_WORDS} <= {*names} or _seal(info, names) != info[_SEAL] or info[_NUMBER] != number:
+        raise ValueError("not as it was written")
+    if info[_FORMAT] > FORMAT:
+        raise NewerTableError(
+            f"its format is {info[_FORMAT]}, this version reads up to {FORMAT}; go on with the "
+            "newer lastfm-assets that wrote it, or name another store"
+        )
+
+
+def files_of(info: Mapping[str, Any]) -> dict[str, list[Any]] | None:
+    """The files that a commit names; None of one of an early format."""
+    return json.loads(info[_FILES]) if _FILES in info else None
+
+
+def check_state(info: Mapping[str, Any], names: Sequence[str], schema: str) -> None:
+    """Holds what a log adds up to against what its commit says.
+
+    Args:
+        info: the commit's words, checked.
+        names: files of the table as Delta's reader sees it, from the table's folder.
+        schema: as it sees it.
+
+    Raises:
+        ValueError: they differ, so that an entry or a checkpoint is damaged.
+    """
+    files = files_of(info)
+    if files is None:
+        return
+    if sorted(files) != sorted(names):
+        raise ValueError(
+            "it names other files than were committed: its log is damaged, or another program has "
+            "written to it"
+        )
+    if json.loads(info[_SCHEMA]) != json.loads(schema):
+        raise ValueError("its log is damaged: it says another schema than was committed")
+
+
+def guarded(info: Mapping[str, Any], name: str, file: Any) -> Any:
+    """A table's file as it is to be read: what is not as it was committed cannot be.
+
+    Raises:
+        ValueError: it has another size.
+    """
+    files = files_of(info)
+    if files is None:
+        return file
+    size, *hashes = files[name]
+    return Guarded.whole(file, size, hashes)
+
+
+def _seal(words: Mapping[str, Any], names: Sequence[str]) -> str:
+    said = json.dumps([[name, words.get(name)] for name in names])
+    return " ".join([hashlib.sha256(said.encode()).hexdigest(), *names])
