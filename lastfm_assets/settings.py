@@ -33,7 +33,9 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """Everything that can be set from outside; each field is `LASTFM_` and its name."""
 
     source: str | None = Field(
-        None, description="Folder, archive, URL or `sample`; unset: data/raw, else GroupLens."
+        None,
+        repr=False,  # a URL may hold a password
+        description="Folder, archive, URL or `sample`; unset: data/raw, else GroupLens.",
     )
     audio_features: str | None = Field(
         None,
@@ -87,7 +89,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         description="Spark cluster: spark://host:port, yarn, k8s://..., local[*]; unset: two "
         "workers on this machine.",
     )
-    spark_conf: str | None = Field(
+    spark_conf: SecretStr | None = Field(
         None, description="Further Spark settings, key=value with commas between."
     )
     publish_url: SecretStr | None = Field(

@@ -165,8 +165,8 @@ CASES = {
     ),
     "odd Spark setting": typed(
         "refresh --source sample --engine spark",
-        "LASTFM_SPARK_CONF has 'memory', expected key=value",
-        LASTFM_SPARK_CONF="memory",
+        "LASTFM_SPARK_CONF: piece 2 is no key=value, expected",
+        LASTFM_SPARK_CONF="spark.a=b,memory",
     ),
     "model that Spark cannot fit": typed(
         "refresh --source sample --engine spark",

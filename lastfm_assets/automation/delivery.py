@@ -19,7 +19,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from lastfm_assets.errors import BadInputError, LastfmAssetsError, UnavailableError
-from lastfm_assets.sources.urls import LOOPBACK, request_for
+from lastfm_assets.sources.urls import LOOPBACK, has_cut_password, request_for
 
 SECONDS: Final = 10.0
 """How long one channel may take, name look-up, pauses and repeated tries included."""
@@ -190,6 +190,11 @@ def shown_host(url: str, variable: str) -> str:
         port = parts.port
     except ValueError:
         raise BadInputError(f"{variable} is set, but cannot be read as a URL") from None
+    if has_cut_password(parts):
+        raise BadInputError(
+            f"{variable} is set, but has an @ behind its host; write %2F, %3F, %23, %40 for / ? # "
+            "@ in a password or a path"
+        )
     if not parts.hostname or not parts.hostname.isprintable() or " " in parts.hostname:
         raise BadInputError(f"{variable} is set, but names no host; expected scheme://host/...")
     return f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port else "")

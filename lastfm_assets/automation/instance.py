@@ -43,7 +43,9 @@ def prepare_home() -> Path:
     given = os.environ.get(_VARIABLE)
     home = Path(given).expanduser() if given else data_folder() / "dagster"
     home = home.absolute()
-    home.mkdir(parents=True, exist_ok=True)
+    if not home.is_dir():  # what runs wrote to their logs is for whoever runs them
+        home.parent.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, exist_ok=True)
     url = Settings.from_environment().dagster_url
     if url is not None:
         _check_database(url.get_secret_value())

@@ -21,6 +21,8 @@ Column = Annotated[int, Field(ge=1, le=10_000)] | Annotated[str, Field(min_lengt
 
 _ITEM: Final = re.compile(r"[^\W\d_]+([ -][^\W\d_]+){0,3}")
 _LONGEST_ITEM: Final = 40
+_LONG_NUMBER: Final = 4096
+"""Bits of the longest number that is shown."""
 
 
 def _day(value: object) -> object:
@@ -89,7 +91,7 @@ def error_of(error: ErrorDetails) -> str:
         return f"the key {at} is unknown, {meant}; correct it or leave it out"
     if error["type"] == "missing":
         return f"{at} is missing, expected {known[key]}; add it"
-    return f"{at} is {_shown(error['input'])}, expected {known[key]}; correct it"
+    return f"{at} is {shown(error['input'])}, expected {known[key]}; correct it"
 
 
 _TABLES: Final[dict[str, type[BaseModel]]] = {"columns": PlaysColumns, "time": Moments}
@@ -101,10 +103,12 @@ def _keys(table: str = "") -> dict[str, str]:
     return {name: field.description or "" for name, field in fields.items()}
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value, if it is a plain one: a table may refer to itself."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int) and value.bit_length() > _LONG_NUMBER:
+        return "a number of thousands of digits"  # more than Python writes
     if isinstance(value, (int, float, str, date)):
         return one_line(repr(value) if isinstance(value, str) else value)
     if isinstance(value, (dict, list)):
@@ -121,7 +125,7 @@ def objections(told: Told) -> Iterator[str]:
         yield "until was found without columns.time; name the column of times, or leave it out"
     if not _is_zone(told.time.time_zone or "UTC"):
         expected = _keys("time")["time_zone"]
-        yield f"time.time_zone is {_shown(told.time.time_zone)}, expected {expected}; correct it"
+        yield f"time.time_zone is {shown(told.time.time_zone)}, expected {expected}; correct it"
 
 
 def _on_the_place(told: Told) -> Iterator[str]:
@@ -133,9 +137,11 @@ def _on_the_place(told: Told) -> Iterator[str]:
     elif not places[0].strip() or "\0" in places[0]:
         yield "path or url names no file; name the table of plays"
     elif format_of(told) is None:
+        found = "the table's name is " + shown(places[0])
+        if told.url is not None:  # which may hold a password
+            found = "the table's url ends otherwise"
         yield (
-            f"the table's name is {_shown(places[0])}, expected the ending .csv, .tsv, .parquet, "
-            ".csv.gz or .tsv.gz; set `format`"
+            f"{found}, expected the ending .csv, .tsv, .parquet, .csv.gz or .tsv.gz; set `format`"
         )
 
 
@@ -145,13 +151,13 @@ def _on_the_spelling(told: Told) -> Iterator[str]:
         yield "parquet has no header, delimiter, quoted or encoding to be set; leave them out"
     if told.delimiter is not None and not _is_delimiter(told.delimiter):
         expected = _keys()["delimiter"]
-        yield f"delimiter is {_shown(told.delimiter)}, expected {expected}; correct it"
+        yield f"delimiter is {shown(told.delimiter)}, expected {expected}; correct it"
     if not _is_encoding(told.encoding or "utf-8"):
         expected = _keys()["encoding"]
-        yield f"encoding is {_shown(told.encoding)}, expected {expected}; correct it"
+        yield f"encoding is {shown(told.encoding)}, expected {expected}; correct it"
     is_noun = _ITEM.fullmatch(told.item) and told.item.islower()
     if not is_noun or len(told.item) > _LONGEST_ITEM:
-        yield f"item is {_shown(told.item)}, expected {_keys()['item']}; correct it"
+        yield f"item is {shown(told.item)}, expected {_keys()['item']}; correct it"
 
 
 def _on_the_columns(told: Told) -> Iterator[str]:
@@ -163,14 +169,17 @@ def _on_the_columns(told: Told) -> Iterator[str]:
     for role, column in columns.named().items():
         if isinstance(column, str) != told.header:
             expected = "its name, as header is true" if told.header else "its number from 1"
-            yield f"columns.{role} is {_shown(column)}, expected {expected}; correct it, or header"
+            yield f"columns.{role} is {shown(column)}, expected {expected}; correct it, or header"
         if role != "user" and column == columns.user:
-            yield f"columns.user and columns.{role} are both {_shown(column)}; correct one of them"
+            yield f"columns.user and columns.{role} are both {shown(column)}; correct one of them"
 
 
 def format_of(told: Told) -> Format | None:
     """The format that is set, else the one that the table's ending tells."""
-    place = unquote(urlsplit(told.url).path) if told.url else told.path or ""
+    try:
+        place = unquote(urlsplit(told.url).path) if told.url else told.path or ""
+    except ValueError:  # no URL, as is said where it is fetched
+        place = ""
     ending = PurePosixPath(place.lower().removesuffix(".gz")).suffix[1:]
     return told.format or next((known for known in get_args(Format) if known == ending), None)
 

@@ -38,6 +38,9 @@ class Patience:
     """From the look-up of its name to the first byte of its answer."""
     silence_seconds: float = 30.0
     """Between two pieces of its answer."""
+    whole_seconds: float = 7200.0
+    """For the whole file, further tries included: a server that sends a byte now and then is
+    never silent, and would hold the night's run for ever."""
     pause_seconds: float = 1.0
     """Before the second try; doubled before each further one."""
 
@@ -107,13 +110,14 @@ def download(
 def _fetch(url: str, file: IO[bytes], on_progress: OnProgress, patience: Patience) -> None:
     """Tries until the whole answer is in the file, on disk."""
     problem = ""
+    deadline = time.monotonic() + patience.whole_seconds
     for attempt in range(patience.tries):
         if attempt:
             time.sleep(patience.pause_seconds * 2 ** (attempt - 1))
         file.seek(0)
         file.truncate()
         try:
-            _try(url, file, on_progress, patience)
+            _try(url, file, on_progress, patience, deadline)
         except _Passing as failure:
             problem = one_line(failure)
         else:
@@ -126,7 +130,9 @@ def _fetch(url: str, file: IO[bytes], on_progress: OnProgress, patience: Patienc
     )
 
 
-def _try(url: str, file: IO[bytes], on_progress: OnProgress, patience: Patience) -> None:
+def _try(
+    url: str, file: IO[bytes], on_progress: OnProgress, patience: Patience, deadline: float
+) -> None:
     with _answer(url, patience) as response:
         announced = response.headers.get("Content-Length", "")
         total = int(announced) if announced.isdecimal() else None
@@ -138,13 +144,19 @@ def _try(url: str, file: IO[bytes], on_progress: OnProgress, patience: Patience)
                     "of listening files; check the URL"
                 )
             try:
-                chunk = response.read(_CHUNK)
+                chunk = response.read1(_CHUNK)  # whatever there is, to look at the clock
             except (OSError, http.client.HTTPException) as problem:
                 raise _Passing(f"the answer broke off: {_told(problem)}") from None
             if not chunk:
                 break
             file.write(chunk)
             done += len(chunk)
+            if time.monotonic() > deadline:
+                raise SourceUnavailableError(
+                    f"{shown_url(url)} was given up after {patience.whole_seconds:g} seconds and "
+                    f"{done} bytes; try again, or fetch it elsewhere and set LASTFM_SOURCE to the "
+                    "file"
+                )
             on_progress(done, total)
     if total is not None and done != total:
         raise _Passing(f"the answer broke off after {done} of {total} bytes")

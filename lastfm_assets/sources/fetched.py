@@ -9,7 +9,6 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.sources.download import Checksum, OnProgress, Patience, download, fits
-from lastfm_assets.sources.hetrec import one_line
 from lastfm_assets.sources.urls import checked_url
 
 _CHECKSUM: Final = re.compile(r"(?i)(?:(md5)=([0-9a-f]{32})|(sha256)=([0-9a-f]{64}))")
@@ -41,7 +40,7 @@ def fetched(
     """
     checked_url(url)
     url, fragment = urldefrag(url)
-    checksum = _checksum(fragment)
+    checksum = checksum_in(fragment)
     target = downloads / _file_name(url)
     if not (checksum and target.is_file() and fits(target, checksum)):
         download(
@@ -55,14 +54,19 @@ def fetched(
     return target
 
 
-def _checksum(fragment: str) -> Checksum | None:
+def checksum_in(fragment: str) -> Checksum | None:
+    """What the file behind a URL must hash to, by what stands behind the URL's #.
+
+    Raises:
+        BadInputError: something stands there that is no checksum; it is not repeated.
+    """
     if not fragment:
         return None
     found = _CHECKSUM.fullmatch(fragment)
     if not found:
         raise BadInputError(
-            f"the URL ends in #{one_line(fragment)}, expected #sha256= and 64 hex digits, #md5= "
-            "and 32, or nothing; correct LASTFM_SOURCE"
+            "what stands behind the URL's # is no checksum, expected #sha256= and 64 hex digits, "
+            "#md5= and 32, or nothing; correct LASTFM_SOURCE"
         )
     if found[1]:
         return Checksum("md5", found[2].lower())
@@ -70,6 +74,9 @@ def _checksum(fragment: str) -> Checksum | None:
 
 
 def _file_name(url: str) -> str:
-    """A file's name for a URL: two URLs never share one."""
-    last = re.sub(r"[^A-Za-z0-9._-]", "_", unquote(urlsplit(url).path).rpartition("/")[2])
-    return f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{last[-60:] or 'archive'}"
+    """A file's name for a URL: two never share one, whoever asks; no password is told by it."""
+    parts = urlsplit(url)
+    url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    last = re.sub(r"[^A-Za-z0-9._-]", "_", unquote(parts.path).rpartition("/")[2])
+    told = hashlib.sha256(url.encode(errors="surrogatepass")).hexdigest()
+    return f"{told[:12]}-{last[-60:] or 'archive'}"

@@ -5,12 +5,14 @@ import hashlib
 import http.client
 import urllib.error
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 from urllib.parse import urldefrag
 
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.sources.described import described_at, description_in
 from lastfm_assets.sources.description import Description
+from lastfm_assets.sources.fetched import checksum_in
 from lastfm_assets.sources.folder import archives_in, data_files
 from lastfm_assets.sources.hetrec import SAMPLE_NAME, one_line
 from lastfm_assets.sources.resolve import GROUPLENS, sample_folder
@@ -90,6 +92,8 @@ def _of_description(file: Path) -> str:
 def _content_of(file: Path) -> str:
     """Hash of a file's content."""
     stat = file.stat()
+    if not S_ISREG(stat.st_mode):  # a pipe would be waited for
+        raise BadInputError(f"{one_line(file)} is no regular file")
     return _hashed(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
@@ -102,14 +106,17 @@ def _hashed(path: str, *_state: int) -> str:
 
 def _of_url(setting: str) -> str:
     checked_url(setting)
-    url, checksum = urldefrag(setting)
+    url, fragment = urldefrag(setting)
+    checksum = checksum_in(fragment)
     if checksum:
-        return checksum
+        return f"{checksum.algorithm}={checksum.digest}"
     request = request_for(url)
     request.method = "HEAD"
     try:
         with opener_for(url).open(request, timeout=_SECONDS) as answer:
             said = [answer.headers[name] for name in _SAYS_SO if answer.headers[name]]
+    except (http.client.InvalidURL, UnicodeError):  # they repeat what they were asked for
+        return f"unknown: {shown_url(url)} has characters that no URL has"
     except (urllib.error.URLError, http.client.HTTPException) as problem:
         return f"unknown: {shown_url(url)} did not answer ({one_line(problem)})"
     if not any(name in answer.headers for name in _SAYS_SO[:2]):

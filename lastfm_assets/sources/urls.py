@@ -16,7 +16,8 @@ def checked_url(url: str) -> SplitResult:
     """The parts of a URL that may be fetched.
 
     Raises:
-        BadInputError: it is neither https nor http on this machine itself, or has no host.
+        BadInputError: it is neither https nor http on this machine itself, has no host, or may
+            have a part of its password elsewhere.
     """
     try:
         parts = urlsplit(url)
@@ -25,6 +26,11 @@ def checked_url(url: str) -> SplitResult:
         raise BadInputError(
             "the URL cannot be read, expected https://host/archive.zip; correct LASTFM_SOURCE"
         ) from None
+    if has_cut_password(parts):
+        raise BadInputError(
+            "the URL has an @ behind its host, as where a password holds one of / ? #; write "
+            "%2F, %3F, %23 for these, and %40 for that @, in LASTFM_SOURCE"
+        )
     if not host or parts.scheme not in {"https", "http"}:
         raise BadInputError(
             f"{one_line(parts.scheme)}://{one_line(host)} was found, expected "
@@ -36,6 +42,14 @@ def checked_url(url: str) -> SplitResult:
             "correct LASTFM_SOURCE"
         )
     return parts
+
+
+def has_cut_password(parts: SplitResult) -> bool:
+    """Whether an @ stands behind the host: a / ? # in a password ends the host before it.
+
+    What was left of the password would be asked for, and shown, as a host, a port or a path.
+    """
+    return any("@" in part for part in (parts.path, parts.query, parts.fragment))
 
 
 def shown_url(url: str) -> str:

@@ -61,6 +61,14 @@ class TestTheHome:
         assert (home / "dagster.yaml").read_text() == configuration(postgres=False)
         assert [file.name for file in home.iterdir()] == ["dagster.yaml"]
 
+    def test_is_for_its_owner_alone_and_one_that_is_there_stays_as_open_as_it_is(
+        self, home: Path
+    ) -> None:
+        """Runs' events and what they printed lie there; everybody on the machine could read it."""
+        assert prepare_home().stat().st_mode & 0o777 == 0o700
+        home.chmod(0o750)
+        assert prepare_home().stat().st_mode & 0o777 == 0o750
+
     def test_keeps_its_own_configuration(self, home: Path) -> None:
         home.mkdir(parents=True)
         (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")

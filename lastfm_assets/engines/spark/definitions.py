@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from lastfm_assets.automation.resources import determining, resources_of
 from lastfm_assets.engines.spark import champion_assets, list_assets, listening_assets
@@ -46,15 +46,21 @@ def conf_of(said: str | None) -> dict[str, str]:
         BadInputError: a piece is no such pair.
     """
     conf = {}
-    for piece in filter(None, (one.strip() for one in (said or "").split(","))):
+    pieces = filter(None, (one.strip() for one in (said or "").split(",")))
+    for number, piece in enumerate(pieces, start=1):
         name, equals, value = piece.partition("=")
         if not (equals and name.strip()):
             raise BadInputError(
-                f"LASTFM_SPARK_CONF has {piece!r}, expected key=value with commas between, such "
-                "as spark.executor.memory=4g"
+                # it may be the rest of a password that has a comma, so it is not repeated
+                f"LASTFM_SPARK_CONF: piece {number} is no key=value, expected them with commas "
+                "between, such as spark.executor.memory=4g; correct it"
             )
         conf[name.strip()] = value.strip()
     return conf
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 def spark_assets(models: Mapping[str, BaseModel]) -> list[dg.AssetsDefinition]:
@@ -87,7 +93,9 @@ def spark_resources(settings: Settings) -> dict[str, Any]:
         BadInputError: LASTFM_SPARK_CONF cannot be made out.
     """
     engine = SparkEngine(
-        Store(settings.store), master=settings.spark_master, conf=conf_of(settings.spark_conf)
+        Store(settings.store),
+        master=settings.spark_master,
+        conf=conf_of(_plain(settings.spark_conf)),
     )
     store = SparkStore(settings.store, engine)
     return {

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import threading
@@ -90,6 +91,21 @@ def environment(changes: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+def _in_file(settings: Mapping[str, str], file: Path) -> str:
+    """Writes settings where their owner alone reads them; gives spark-submit's arguments.
+
+    As arguments themselves, passwords among them would be seen by everybody on the machine.
+    """
+    signs = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "=": "\\=", ":": "\\:", " ": "\\ "}
+    escaped = str.maketrans(signs)
+    lines = [
+        f"{name.translate(escaped)}={said.translate(escaped)}\n" for name, said in settings.items()
+    ]
+    file.touch(mode=0o600)
+    file.write_text("".join(lines), encoding="utf-8")
+    return f"--properties-file {shlex.quote(str(file))} --load-spark-defaults pyspark-shell"
+
+
 class Driver:
     """The JVM in which Spark's driver runs; its log lies in a file."""
 
@@ -118,9 +134,11 @@ class Driver:
         given = f"{settings.get(options, '')} -Dlog4j2.configurationFile={quiet.as_uri()}"
         conf = SparkConf(loadDefaults=False)
         conf.setAll(list({**settings, options: given.strip()}.items()))
-        with environment(variables), log.open("wb") as file:
+        told = log.with_name("spark.conf")
+        arguments = _in_file(dict(conf.getAll()), told)
+        with environment({**variables, "PYSPARK_SUBMIT_ARGS": arguments}), log.open("wb") as file:
             try:
-                self.gateway: Any = launch_gateway(conf, {"stderr": file, "stdout": file})
+                self.gateway: Any = launch_gateway(None, {"stderr": file, "stdout": file})
             except PySparkRuntimeError:
                 raise EngineUnavailableError(
                     f"Spark's driver did not start ({self.last_words()}); correct "

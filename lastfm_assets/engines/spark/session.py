@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import socket
 import sys
@@ -45,6 +46,7 @@ FIXED: Final = {
 _USUAL: Final = {
     "spark.app.name": "lastfm_assets",
     "spark.ui.enabled": "false",
+    "spark.ui.killEnabled": "false",  # the pages of a master of our own cannot be left out
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
@@ -119,7 +121,7 @@ def _check(master: str, given: Mapping[str, str]) -> None:
             "k8s://host:port, local[n] or local-cluster[workers,cores,MB]; correct "
             "LASTFM_SPARK_MASTER or unset it"
         )
-    for name in given:
+    for number, name in enumerate(given, start=1):
         if name in FIXED or name == "spark.master":
             instead = "LASTFM_SPARK_MASTER" if name == "spark.master" else "nothing"
             raise BadInputError(
@@ -128,8 +130,9 @@ def _check(master: str, given: Mapping[str, str]) -> None:
             )
         if not name.startswith("spark."):
             raise BadInputError(
-                f"LASTFM_SPARK_CONF sets {one_line(name)!r}, expected names that begin with "
-                "spark., such as spark.executor.memory=4g; correct it"
+                # as above, it may be a piece of a password
+                f"LASTFM_SPARK_CONF: the name of piece {number} does not begin with spark., as "
+                "spark.executor.memory=4g does; correct it"
             )
 
 
@@ -155,6 +158,9 @@ def settings_of(master: str, folder: Path) -> dict[str, str]:
         count, cores, megabytes = map(int, workers.groups())
         settings |= {
             "spark.executor.memory": f"{megabytes}m",
+            # others on this machine reach its ports, too, and whom Spark takes in runs code as us
+            "spark.authenticate": "true",
+            "spark.authenticate.secret": secrets.token_urlsafe(32),
             "spark.sql.shuffle.partitions": str(_PARTITIONS_A_CORE * count * cores),
         }
     return settings

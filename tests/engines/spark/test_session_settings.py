@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from lastfm_assets.engines.spark.definitions import conf_of
 from lastfm_assets.engines.spark.java import java, pyspark_home
 from lastfm_assets.engines.spark.session import is_here, settings_of, spark_session
 from lastfm_assets.errors import BadInputError, EngineUnavailableError, LastfmAssetsError
+from lastfm_assets.settings import Settings
 
 MODULES = sorted(
     f"lastfm_assets.engines.spark.{path.stem}"
@@ -61,7 +63,7 @@ def test_a_master_of_no_known_kind_is_refused(master: str) -> None:
     [
         ("spark.sql.ansi.enabled", "which the engine sets itself; leave it out"),
         ("spark.master", "LASTFM_SPARK_MASTER takes its place"),
-        ("executor.memory", r"expected names that begin with spark\."),
+        ("executor.memory", r"the name of piece 1 does not begin with spark\."),
     ],
 )
 def test_a_setting_that_is_not_for_us_to_take_is_refused(name: str, expected: str) -> None:
@@ -125,6 +127,25 @@ def test_what_is_on_this_machine_listens_on_loopback_only(tmp_path: Path) -> Non
         assert settings["spark.local.dir"].startswith(str(tmp_path))
     assert "spark.driver.bindAddress" not in settings_of("yarn", tmp_path)
     assert settings_of(here[1], tmp_path)["spark.executor.memory"] == "2048m"
+
+
+@pytest.mark.parametrize(
+    "said", ["spark.hadoop.x=planted,5ecret", "spark.hadoop.x=planted,5ecret=", "5ecret"]
+)
+def test_a_piece_of_a_password_is_not_shown(said: str) -> None:
+    """A password with a comma is cut there, and its rest was shown as an unknown setting."""
+    with pytest.raises(BadInputError, match=r"^LASTFM_SPARK_CONF: ") as told:
+        _opening("local[1]", conf_of(said))
+    assert "5ecret" not in str(told.value)
+    assert "planted" not in repr(Settings.from_environment({"LASTFM_SPARK_CONF": said}))
+
+
+def test_workers_of_our_own_take_in_nobody_else(tmp_path: Path) -> None:
+    """Ports on loopback are everybody's on the machine, and a driver sends code to run."""
+    once, again = (settings_of("local-cluster[2,1,2048]", tmp_path) for _ in range(2))
+    assert once["spark.authenticate"] == "true"
+    assert len(once["spark.authenticate.secret"]) > 40
+    assert once["spark.authenticate.secret"] != again["spark.authenticate.secret"]
 
 
 def test_only_a_driver_that_works_itself_has_its_code_compiled_well(tmp_path: Path) -> None:
