@@ -1,6 +1,7 @@
 """What can go wrong, told in one line that a user can act on."""
 
-from typing import ClassVar
+import sys
+from typing import ClassVar, Final
 
 
 class LastfmAssetsError(Exception):
@@ -32,6 +33,10 @@ class EngineUnavailableError(UnavailableError):
     """An engine is not installed, its cluster could not be reached, or it gave up."""
 
 
+class StoreHeldError(UnavailableError):
+    """Another process writes to the store; it is free once that has ended."""
+
+
 class StoreError(LastfmAssetsError):
     """A stored table is missing or unreadable."""
 
@@ -40,3 +45,16 @@ class GateRefusedError(LastfmAssetsError):
     """A quality threshold was not reached; what is published stays as it is."""
 
     exit_code: ClassVar[int] = 1
+
+
+_OF_DRIVERS: Final = {
+    "botocore.exceptions": "BotoCoreError",
+    "aiohttp": "ClientError",
+}
+"""Modules of object stores' drivers, which are extras, and what each raises beside OSError."""
+
+
+def store_failures() -> tuple[type[BaseException], ...]:
+    """What may be raised where a store is read or written, to be caught."""
+    loaded = [(sys.modules.get(module), name) for module, name in _OF_DRIVERS.items()]
+    return (OSError, *(getattr(module, name) for module, name in loaded if module is not None))

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from upath import UPath
 
 from lastfm_assets import durable, seals
-from lastfm_assets.errors import BadInputError, StoreError
+from lastfm_assets.errors import BadInputError, StoreError, store_failures
 from lastfm_assets.formats import (
     SUFFIX,
     Header,
@@ -48,6 +48,8 @@ Key = Sequence[str]
 """An asset's key: `("recommendations", "top_artists")`."""
 _Read = TypeVar("_Read")
 
+_BUCKETS: Final = ("s3", "gs", "az")
+"""Where folders need not be made; drivers would make a bucket that is missing, and pay for it."""
 FORMAT: Final = 3
 """Layout of the store; a file of a newer one is refused, and not written over."""
 _READABLE: Final = (1, 2, FORMAT)
@@ -95,8 +97,17 @@ class Store:
         return self.root.joinpath(*key)
 
     def has(self, key: Key, kind: type) -> bool:
-        """Whether there is such a value."""
-        return self.path(key, kind).exists() or self._is_of_parts(key, kind)
+        """Whether there is such a value.
+
+        Raises:
+            StoreError: that cannot be said.
+        """
+        try:
+            return self.path(key, kind).exists() or self._is_of_parts(key, kind)
+        except store_failures() as problem:
+            raise StoreError(
+                f"store {self.root}: cannot be looked into ({one_line(problem)})"
+            ) from problem
 
     def _is_of_parts(self, key: Key, kind: type) -> bool:
         return kind is pd.DataFrame and is_there(self.folder(key))
@@ -125,8 +136,9 @@ class Store:
         self._refuse_newer(key, type(value))
         try:
             _replace(path, pieces)
-        except OSError as problem:
-            raise StoreError(f"{path}: cannot be written ({problem.strerror or problem})") from None
+        except store_failures() as problem:
+            reason = one_line(getattr(problem, "strerror", None) or problem)
+            raise StoreError(f"{path}: cannot be written ({reason})") from None
         if self._is_of_parts(key, type(value)):
             remove(self.folder(key))  # only now: readers have had the file from here on
         return path, stamp
@@ -219,12 +231,16 @@ class Store:
     ) -> _Read:
         """Reads the file, or the folder where there is no file."""
         path = self.path(key, kind)
-        if self._is_of_parts(key, kind) and not path.exists():
-            try:
+        try:
+            return read(path)
+        except FileNotFoundError:
+            if not self._is_of_parts(key, kind):
+                raise
+        try:
+            return read_folder(self.folder(key))
+        except FileNotFoundError:
+            if is_there(self.folder(key)):  # replaced while it was read, its parts removed
                 return read_folder(self.folder(key))
-            except FileNotFoundError:
-                if is_there(self.folder(key)):  # replaced while it was read, its parts removed
-                    return read_folder(self.folder(key))
         return read(path)
 
     def _tried(
@@ -234,9 +250,6 @@ class Store:
         read: Callable[[UPath], _Read],
         read_folder: Callable[[UPath], _Read],
     ) -> _Read:
-        path = self.path(key, kind)
-        if not path.exists() and self._is_of_parts(key, kind):
-            path = self.folder(key)
         try:
             return self._found(key, kind, read, read_folder)
         except FileNotFoundError:
@@ -244,9 +257,9 @@ class Store:
                 f"{'/'.join(key)} is not in the store {self.root}; run `lastfm-assets refresh`"
             ) from None
         except NewerStoreError as problem:
-            raise NewerStoreError(f"{path}: {problem}") from None
+            raise NewerStoreError(f"{self._place(key, kind)}: {problem}") from None
         except (
-            OSError,
+            *store_failures(),
             EOFError,
             ValueError,
             KeyError,
@@ -259,8 +272,17 @@ class Store:
             StoreError,
         ) as problem:
             raise StoreError(
-                f"{path}: cannot be read ({one_line(problem)}); run `lastfm-assets refresh`"
+                f"{self._place(key, kind)}: cannot be read ({one_line(problem)}); run "
+                "`lastfm-assets refresh`"
             ) from problem
+
+    def _place(self, key: Key, kind: type) -> UPath:
+        """Where a value lies, for an error."""
+        path = self.path(key, kind)
+        with contextlib.suppress(*store_failures()):
+            if not path.exists() and self._is_of_parts(key, kind):
+                return self.folder(key)
+        return path
 
 
 def _stamp(header: Header, key: Key, *, is_sealed: bool = True) -> Stamp:
@@ -302,11 +324,12 @@ def _open(location: str) -> UPath:
         if not separator or protocol == "file":  # a plain path, which can be renamed in one step
             return UPath(location.removeprefix("file://")).absolute()
         fsspec.get_filesystem_class(protocol)  # UPath takes an unknown protocol for a folder's name
-        return UPath(location)
+        # another process may write: what was listed once says nothing of what is there now
+        return UPath(location, use_listings_cache=False)
     except (ValueError, ImportError) as problem:
         raise BadInputError(
             f"store {location!r} cannot be opened ({problem}); expected a folder or an fsspec URL "
-            "whose driver is installed, such as s3://bucket/prefix with s3fs"
+            "whose driver is installed, for s3://bucket/prefix: pip install 'lastfm_assets[s3]'"
         ) from None
 
 
@@ -315,5 +338,6 @@ def _replace(path: UPath, pieces: Sequence[bytes | memoryview]) -> None:
     if isinstance(path, Path):
         durable.replace(path, pieces)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.protocol not in _BUCKETS:
+        path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"".join(pieces))

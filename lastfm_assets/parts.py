@@ -34,8 +34,10 @@ TYPES: Final = "types"
 
 def is_there(place: UPath) -> bool:
     """Whether a folder is a table of parts."""
-    log = place / LOG
-    return log.is_dir() and any(entry.name.endswith(".json") for entry in log.iterdir())
+    try:
+        return any(entry.name.endswith(".json") for entry in (place / LOG).iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def opened(place: UPath) -> "DeltaTable":
