@@ -82,12 +82,12 @@ def words_of(place: UPath, number: int) -> dict[str, Any] | None:
         return None
     try:
         found = [json.loads(line) for line in content.decode().splitlines()]
-        info: dict[str, Any] = next((one["commitInfo"] for one in found if "commitInfo" in one), {})
+        info: dict[str, Any] = next(one["commitInfo"] for one in found if "commitInfo" in one)
         _check(info, number)
     except NewerTableError:
         raise
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{path.name} in its log is damaged") from None
+    except (ValueError, KeyError, TypeError, StopIteration):
+        raise ValueError(f"{path.name} of its log is damaged") from None
     return {**info, "version": number}
 
 

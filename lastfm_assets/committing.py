@@ -3,8 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +13,7 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 from upath import UPath
 
 from lastfm_assets.commits import LOG, file_hashes, sealed
-from lastfm_assets.durable import make_folder, sync
+from lastfm_assets.durable import beside, make_folder, sync
 
 LOG_IS_OURS: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 """Commits leave older entries of the log alone: how long they are needed, only we know."""
@@ -116,16 +114,13 @@ def committing(place: UPath) -> Iterator[str]:
     if not isinstance(place, Path):
         yield str(place)
         return
-    beside = place.with_name(f".{place.name}.{uuid.uuid4().hex}.partial")
-    try:
-        (beside / LOG).mkdir(parents=True)
+    with beside(place) as folder:
+        (folder / LOG).mkdir()
         for path in _entries(place / LOG):
             with contextlib.suppress(FileNotFoundError):  # another process has shortened the log
-                os.link(path, beside / LOG / path.name)
-        yield str(beside)
-        _show(beside / LOG, place / LOG)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+                os.link(path, folder / LOG / path.name)
+        yield str(folder)
+        _show(folder / LOG, place / LOG)
 
 
 def _show(log: Path, real: Path) -> None:

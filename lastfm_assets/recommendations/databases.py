@@ -32,7 +32,7 @@ def open_database(url: SecretStr | None, root: UPath) -> ServingDatabase | None:
     """
     if url is None:
         place = root.joinpath(*PLACE)
-        return DuckDBFile(Path(place)) if isinstance(place, Path) else None
+        return DuckDBFile(Path(place), is_ours=True) if isinstance(place, Path) else None
     scheme, _, rest = url.get_secret_value().partition("://")
     if scheme in ("postgresql", "postgres"):
         return PostgreSQL(url)

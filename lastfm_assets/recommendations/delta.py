@@ -157,7 +157,8 @@ def commits(place: UPath, number: int) -> Iterator[dict[str, Any]]:
     Raises:
         NewerTableError: a newer program has made the table.
     """
-    for version in range(number, -1, -1):
+    oldest = _oldest(place / LOG)
+    for version in range(number, oldest - 1, -1):
         try:
             words = words_of(place, version)
         except NewerTableError:
@@ -165,9 +166,15 @@ def commits(place: UPath, number: int) -> Iterator[dict[str, Any]]:
         except ValueError as problem:
             yield {"version": version, DAMAGE: str(problem)}
             continue
-        if words is None:  # the log has been shortened
-            return
+        if words is None:
+            words = {"version": version, DAMAGE: f"{version:020}.json of its log is missing"}
         yield words
+
+
+def _oldest(log: UPath) -> int:
+    """Number of the first commit that a log goes back to."""
+    numbers = [int(path.stem) for path in log.iterdir() if re.fullmatch(r"\d{20}\.json", path.name)]
+    return min(numbers, default=0)
 
 
 def opened_or_cut_back(place: UPath, options: dict[str, str] | None) -> DeltaTable | None:

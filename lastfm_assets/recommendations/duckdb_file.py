@@ -1,10 +1,7 @@
 """A DuckDB file for services on the same machine, replaced as a whole."""
 
 import contextlib
-import os
 import shutil
-import time
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
+from lastfm_assets.durable import beside, sync
 from lastfm_assets.errors import BadInputError, StoreError
 from lastfm_assets.recommendations.serving import (
     LAYOUT,
@@ -33,8 +31,10 @@ _CLOSED: Final[dict[str, str | bool | int | float | list[str]]] = {
 }
 """A connection that reaches neither the network nor any other file."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LEFT_BEHIND: Final = 24 * 3600
-"""Seconds after which a half-written file is a killed writer's."""
+
+
+class DamagedFileError(StoreError):
+    """The tables are ours, but not all of them can be read."""
 
 
 class DuckDBFile:
@@ -44,8 +44,15 @@ class DuckDBFile:
     it, and who opens it next gets the next one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_ours: bool = False) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            path: of the file.
+            is_ours: whether it can be nobody else's, so that one that cannot be read is replaced.
+        """
         self.path = path.absolute()
+        self._is_ours = is_ours
 
     @property
     def shown(self) -> str:
@@ -54,22 +61,24 @@ class DuckDBFile:
 
     def publish(self, tables: ServingTables, about: Served) -> bool:
         """Builds the file anew unless it holds exactly this; see `ServingDatabase.publish`."""
-        if self.served() == about:
+        if self._held() == about:
             return False
-        with self._clear_errors("written"), self._beside() as partial:
+        with self._clear_errors("written"), beside(self.path) as folder:
+            partial = folder / self.path.name
             _build(partial, tables, about)
-            _sync(partial)
+            sync(partial)
             # changes that somebody left beside the old file do not belong to the next one
             self.path.with_name(self.path.name + ".wal").unlink(missing_ok=True)
             partial.replace(self.path)
-            _sync(self.path.parent)
+            sync(self.path.parent)
         return True
 
     def served(self) -> Served | None:
         """What the file holds; see `ServingDatabase.served`."""
         if not self.path.exists():
             return None
-        with self._clear_errors("read"), self._beside() as copy:
+        with self._clear_errors("read"), beside(self.path) as folder:
+            copy = folder / self.path.name
             # a copy: the file itself may be locked, by a service that opened it to write
             shutil.copyfile(self.path, copy)
             try:
@@ -81,6 +90,17 @@ class DuckDBFile:
             f"{self.path}: not readable as a DuckDB file ({reason}); remove it, or name another "
             "in LASTFM_PUBLISH_URL"
         )
+
+    def _held(self) -> Served | None:
+        """As `served`, None where the file has to be built anew as it is damaged."""
+        try:
+            return self.served()
+        except DamagedFileError:
+            return None
+        except StoreError:
+            if self._is_ours and self.path.is_file():
+                return None
+            raise
 
     def _said_by(self, database: duckdb.DuckDBPyConnection) -> Served | None:
         found = database.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
@@ -96,29 +116,24 @@ class DuckDBFile:
         ).fetchall()
         if tuple(name for (name,) in columns) != TABLES[-1].columns:
             return None
+        self._look_through(database)
         said = "layout, version, content, tables, model, source, epoch_us(published_at)"
-        rows = database.execute(f"SELECT {said} FROM {SCHEMA}.{PUBLICATION}").fetchall()  # noqa: S608
+        rows = database.execute(f"SELECT {said} FROM {SCHEMA}.{PUBLICATION}").fetchall()  # noqa: S608 (our own names)
         if len(rows) != 1 or rows[0][0] != LAYOUT:
             return None
         _, version, content, hashed, model, source, moment = rows[0]
         at = _EPOCH + timedelta(microseconds=moment)
         return Served(version, content, hashed, model, source, at)
 
-    @contextlib.contextmanager
-    def _beside(self) -> Iterator[Path]:
-        """A name in the same folder that is free and is tidied up, also after killed writers."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        oldest = time.time() - _LEFT_BEHIND
-        for left in self.path.parent.glob(f".{self.path.name}.*.partial*"):
-            with contextlib.suppress(FileNotFoundError):
-                if left.stat().st_mtime < oldest:
-                    left.unlink()
-        partial = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}.partial")
+    def _look_through(self, database: duckdb.DuckDBPyConnection) -> None:
+        """Has DuckDB hold every block of our tables against its checksum."""
         try:
-            yield partial
-        finally:
-            for path in (partial, partial.with_name(partial.name + ".wal")):
-                path.unlink(missing_ok=True)
+            for table in TABLES:
+                database.execute(f"SELECT bit_xor(hash(t)) FROM {SCHEMA}.{table.name} t").fetchall()  # noqa: S608 (our own names)
+        except duckdb.Error as problem:
+            raise DamagedFileError(
+                f"{self.path}: damaged ({one_line(problem)}); run `lastfm-assets refresh`"
+            ) from None
 
     @contextlib.contextmanager
     def _clear_errors(self, what: str) -> Iterator[None]:
@@ -141,17 +156,9 @@ def _build(path: Path, tables: ServingTables, about: Served) -> None:
         for name, frame in tables.one_by_one():
             database.register("incoming", pa.Table.from_pandas(frame, preserve_index=False))
             columns = ", ".join(frame.columns)
-            database.execute(f"INSERT INTO {SCHEMA}.{name} SELECT {columns} FROM incoming")  # noqa: S608
+            database.execute(f"INSERT INTO {SCHEMA}.{name} SELECT {columns} FROM incoming")  # noqa: S608 (our own names)
             database.unregister("incoming")
         places = ", ".join("?" for _ in TABLES[-1].columns)
-        database.execute(f"INSERT INTO {SCHEMA}.{PUBLICATION} VALUES ({places})", about.row())  # noqa: S608
+        database.execute(f"INSERT INTO {SCHEMA}.{PUBLICATION} VALUES ({places})", about.row())  # noqa: S608 (our own names)
         database.execute("COMMIT")
         database.execute("CHECKPOINT")
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,14 +2,16 @@
 
 import fcntl
 import logging
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lastfm_assets.errors import BadInputError, StoreError
 from lastfm_assets.io import Store
 from lastfm_assets.settings import data_folder
+from lastfm_assets.sources.hetrec import one_line
 
 if TYPE_CHECKING:
     import optuna
@@ -47,6 +49,7 @@ def opened(file: Path, name: str) -> Iterator["optuna.Study"]:
 
     logging.getLogger("optuna").setLevel(logging.WARNING)
     with _alone(file):
+        _require_whole(file)
         try:
             storage = optuna.storages.RDBStorage(f"sqlite:///{file}")
             study = optuna.create_study(
@@ -66,6 +69,19 @@ def opened(file: Path, name: str) -> Iterator["optuna.Study"]:
         finally:
             storage.remove_session()
             storage.engine.dispose()
+
+
+def _require_whole(file: Path) -> None:
+    """Has SQLite look through its pages: a damaged study would propose from what never was."""
+    if not file.exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            said = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except (sqlite3.Error, UnicodeDecodeError) as problem:
+        said = str(problem)
+    if said != "ok":
+        raise StoreError(f"{file}: is damaged ({one_line(said)}); delete it to start over")
 
 
 @contextmanager
