@@ -72,10 +72,13 @@ def refresh(
     """
     settings = _settings(source, store).model_copy(update={"engine": engine} if engine else {})
     from lastfm_assets.automation.refresh import run_refresh  # noqa: PLC0415 (imports Dagster)
+    from lastfm_assets.automation.stopping import run_until_stopped  # noqa: PLC0415 (likewise)
 
     started = time.perf_counter()
     names = [name.strip() for name in select.split(",") if name.strip()]
-    outcome = run_refresh(settings, names, everything=everything, say=terminal.note)
+    outcome = run_until_stopped(
+        lambda: run_refresh(settings, names, everything=everything, say=terminal.note)
+    )
     if outcome.exit_code:
         _fail(outcome.message, outcome.exit_code)
     terminal.note(f"done in {time.perf_counter() - started:.0f} s")
