@@ -338,12 +338,15 @@ def rollback(
     """Let readers see an earlier version again, as a new one, until the lists change."""
     from lastfm_assets.recommendations.published import PublishedLists  # noqa: PLC0415 (Delta)
     from lastfm_assets.recommendations.serve import serve  # noqa: PLC0415 (DuckDB)
+    from lastfm_assets.writer import held  # noqa: PLC0415
 
     settings = _settings(None, store)
     opened = Store(settings.store)
-    version = PublishedLists(opened.root).rollback(None if to is None else _number("--to", to))
-    terminal.note(f"readers see version {version.restored} again, as version {version.number}")
-    serving = serve(opened, settings.publish_url)
+    number = None if to is None else _number("--to", to)
+    with held(opened.root, "a rollback", say=terminal.note):
+        version = PublishedLists(opened.root).rollback(number)
+        terminal.note(f"readers see version {version.restored} again, as version {version.number}")
+        serving = serve(opened, settings.publish_url)
     if serving is not None:
         terminal.note(f"so do those of {serving.database}")
 

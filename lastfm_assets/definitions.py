@@ -6,6 +6,7 @@ import dagster as dg
 
 from lastfm_assets.automation.alerts import tell_operator
 from lastfm_assets.automation.console import one_line_logger
+from lastfm_assets.automation.held_store import held_by_its_run
 from lastfm_assets.automation.jobs import refresh_job, studies_job, tune_job
 from lastfm_assets.automation.resources import resources_of
 from lastfm_assets.automation.unattended import daily_refresh, source_changed
@@ -32,6 +33,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             settings cannot be made out.
     """
     parts = _spark_parts(settings) if settings.engine == "spark" else _local_parts(settings)
+    manager = parts["resources"]["io_manager"]
+    parts["resources"]["io_manager"] = held_by_its_run(manager)
     return dg.Definitions(
         **parts,
         schedules=[daily_refresh],

@@ -1,6 +1,5 @@
 """Runs the refresh job in this process, and says in one line how it ended."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,10 +9,12 @@ from lastfm_assets.automation.instance import prepare_home
 from lastfm_assets.automation.jobs import REFRESH, TUNING
 from lastfm_assets.automation.outcome import failure_of
 from lastfm_assets.automation.plan import plan_refresh
-from lastfm_assets.automation.unattended import PID_TAG, run_under_way
+from lastfm_assets.automation.unattended import run_under_way, tags_of_this_process
 from lastfm_assets.definitions import build_definitions
 from lastfm_assets.errors import BadInputError
+from lastfm_assets.io import Store
 from lastfm_assets.settings import Settings
+from lastfm_assets.writer import held
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +50,21 @@ def run_refresh(
 
     Raises:
         BadInputError: a selection names nothing.
+        StoreHeldError: another process writes to the store.
+        StoreError: the store cannot be written to.
     """
     definitions = build_definitions(settings)
     job = definitions.resolve_job_def(REFRESH)
     prepare_home()
-    with dg.DagsterInstance.get() as instance:
+    root = Store(settings.store).root
+    with dg.DagsterInstance.get() as instance, held(root, "a refresh", say=say):
         going = run_under_way(instance)
         if going is not None:
             raise BadInputError(
                 f"run {going} is under way, and two refreshes would write the same tables; wait "
                 "for it, or cancel it in the web UI"
             )
-        tags = {PID_TAG: str(os.getpid())}
+        tags = tags_of_this_process()
         if select:
             chosen = _selected(definitions, select)
             if not chosen <= job.asset_layer.selected_asset_keys:  # a study, perhaps

@@ -15,6 +15,7 @@ from lastfm_assets.io import Store
 from lastfm_assets.memory import Memory
 from lastfm_assets.provenance import Origin
 from lastfm_assets.settings import Settings
+from lastfm_assets.writer import require_held
 
 SOURCE: Final = "lastfm_assets/source"
 """Output metadata by which a raw table says what source it came from."""
@@ -192,6 +193,7 @@ class StoreIOManager(dg.IOManager):
             sources, inputs = {_text(said[SOURCE])}, {"the source": _text(said[SIGNATURE])}
         source = "+".join(sorted(sources)) or "unknown"
         origin = Origin(_code(context), self._parameters(context), inputs)
+        require_held(self.store.root)
         path, stamp = self.store.write(context.asset_key.path, obj, source=source, origin=origin)
         if context.step_context.output_capture is not None:
             # a run in this process keeps every value to its end, for a caller who may ask for it;

@@ -1,10 +1,12 @@
 """What starts a refresh while nobody looks: the night, and a source that has changed."""
 
 import os
+from collections.abc import Mapping
 from typing import Final
 
 import dagster as dg
 
+from lastfm_assets import process
 from lastfm_assets.automation.jobs import REFRESH, refresh_job
 from lastfm_assets.automation.plan import MADE_TAG, Plan, plan_refresh
 from lastfm_assets.errors import LastfmAssetsError
@@ -14,6 +16,8 @@ from lastfm_assets.sources.signature import is_known, signature_of
 
 PID_TAG: Final = "lastfm_assets/pid"
 """Tag of a run of the command line: the process that makes it."""
+BEGUN_TAG: Final = "lastfm_assets/pid_begun"
+"""Tag beside it: when that process began, as its number is given to another one later."""
 SECONDS_BETWEEN_LOOKS: Final = 60
 _GOING: Final = [
     dg.DagsterRunStatus.QUEUED,
@@ -24,6 +28,12 @@ _GOING: Final = [
 ]
 
 
+def tags_of_this_process() -> dict[str, str]:
+    """Tags of a run that this process makes, by which others see whether it still does."""
+    pid = os.getpid()
+    return {PID_TAG: str(pid), BEGUN_TAG: process.begun(pid)}
+
+
 def run_under_way(instance: dg.DagsterInstance) -> str | None:
     """Id of a refresh that waits or runs.
 
@@ -31,25 +41,20 @@ def run_under_way(instance: dg.DagsterInstance) -> str | None:
     it: it would hold the queue.
     """
     for run in instance.get_runs(dg.RunsFilter(job_name=REFRESH, statuses=_GOING)):
-        if _is_alive(run.tags.get(PID_TAG)):
+        if _is_alive(run.tags):
             return run.run_id
         instance.report_run_failed(run, "The process that made this run is gone.")
     return None
 
 
-def _is_alive(pid: str | None) -> bool:
+def _is_alive(tags: Mapping[str, str]) -> bool:
     """Whether the process of a run may still be there; Dagster watches its own."""
-    if pid is None:
+    if PID_TAG not in tags:
         return True
-    if int(pid) == os.getpid():  # of an earlier one: in a container each is the first and only
+    pid = int(tags[PID_TAG])
+    if pid == os.getpid():  # of an earlier one: in a container each is the first and only
         return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return process.is_alive(pid, tags.get(BEGUN_TAG, ""))
 
 
 def _request(plan: Plan) -> dg.RunRequest:

@@ -54,6 +54,7 @@ from lastfm_assets.recommendations.similar_users import similar_users
 from lastfm_assets.recommendations.versions import About
 from lastfm_assets.settings import Settings
 from lastfm_assets.vocabulary import Columns
+from lastfm_assets.writer import require_held
 
 SERVING = key("recommendations", "serving_model")
 PUBLISHED = key("recommendations", "published")
@@ -324,6 +325,7 @@ def published(  # noqa: PLR0917 (what is published, and all that it is held agai
         champion.precision,
         context.run.run_id,
     )
+    require_held(store.root)
     publication = PublishedLists(store.root).publish(lists, said)
     version = publication.version
     if publication.outcome == "held":

@@ -13,12 +13,15 @@ import dagster as dg
 import pytest
 from pipeline_world import almost_the_sample
 
+from lastfm_assets import process
 from lastfm_assets.automation.jobs import REFRESH
 from lastfm_assets.automation.unattended import (
+    BEGUN_TAG,
     PID_TAG,
     daily_refresh,
     run_under_way,
     source_changed,
+    tags_of_this_process,
 )
 from lastfm_assets.definitions import build_definitions
 from lastfm_assets.io import Store
@@ -38,10 +41,11 @@ def going(
     status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED,
     *,
     pid: int | None = None,
+    begun: str = "",
     job: str = REFRESH,
 ) -> str:
     """A run that the instance takes to be under way."""
-    tags = {} if pid is None else {PID_TAG: str(pid)}
+    tags = {} if pid is None else {PID_TAG: str(pid), BEGUN_TAG: begun}
     run = dg.DagsterRun(job_name=job, status=status, tags=tags)
     return instance.add_run(run).run_id
 
@@ -79,6 +83,21 @@ class TestARunUnderWay:
     def test_of_a_process_of_our_own_number_is_over(self, instance: dg.DagsterInstance) -> None:
         going(instance, pid=os.getpid())
         assert run_under_way(instance) is None, "in a container each command is process 1"
+
+    def test_whose_number_another_program_has_by_now_is_over(
+        self, instance: dg.DagsterInstance
+    ) -> None:
+        """The night waited for a shell that had the number of a killed refresh by then."""
+        run_id = going(instance, pid=os.getppid(), begun=process.begun(os.getppid()))
+        assert run_under_way(instance) == run_id
+        instance.delete_run(run_id)
+        going(instance, pid=os.getppid(), begun="an earlier boot 17")
+        assert run_under_way(instance) is None
+
+    def test_says_when_its_process_began(self) -> None:
+        tags = tags_of_this_process()
+        assert tags == {PID_TAG: str(os.getpid()), BEGUN_TAG: process.begun(os.getpid())}
+        assert len(tags[BEGUN_TAG]) > 36, "a boot's id and ticks, as Linux has them"
 
 
 class TestTheNight:

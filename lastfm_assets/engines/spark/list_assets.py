@@ -28,6 +28,7 @@ from lastfm_assets.recommendations import assets as local
 from lastfm_assets.recommendations.names import keep_about
 from lastfm_assets.recommendations.versions import About as Publishing
 from lastfm_assets.settings import Settings
+from lastfm_assets.writer import require_held
 
 
 @dg.asset(  # type: ignore[untyped-decorator] # keywords are worked out
@@ -119,6 +120,7 @@ def published(
     require_still_approved(champion, store, settings)
     source = store.source_of(TOP.path, pd.DataFrame)
     said = Publishing(champion.model, source, champion.precision, context.run.run_id)
+    require_held(store.root)
     publication = steps.publish(spark.tables, said)
     version = publication.version
     if publication.outcome == "held":

@@ -1,0 +1,52 @@
+"""Which process did something, so that another one can tell later whether it still runs."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Final
+
+_PROC: Final = Path("/proc")
+
+
+def here() -> str:
+    """Where process ids count: one boot of one machine, and in it one container.
+
+    The host's name where the system says no more.
+    """
+    try:
+        return f"{_boot()} {(_PROC / 'self/ns/pid').readlink()}"
+    except OSError:
+        return socket.gethostname()
+
+
+def begun(pid: int) -> str:
+    """When a process began: a boot, and ticks since then; empty where that is not known.
+
+    A process's id is given to another one after its end, its id and this moment are not.
+    """
+    try:
+        said = (_PROC / str(pid) / "stat").read_text(errors="replace")
+        # the second field is the program's name, which may hold spaces and brackets
+        return f"{_boot()} {said.rpartition(')')[2].split()[19]}"
+    except (OSError, IndexError):
+        return ""
+
+
+def is_alive(pid: int, began: str = "") -> bool:
+    """Whether a process of this machine may still run.
+
+    Args:
+        pid: its id.
+        began: what `begun` said of it; empty: whoever has that id is taken for it.
+    """
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's, so there is one
+        pass
+    return not began or begun(pid) in ("", began)
+
+
+def _boot() -> str:
+    return (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
