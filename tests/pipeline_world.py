@@ -66,7 +66,7 @@ def run_command(*arguments: str, home: Path, store: Path, **environment: str) ->
         encoding="utf-8",
         errors="replace",
         check=False,
-        timeout=120,
+        timeout=600,  # of a command that hangs; a busy machine may take minutes
         cwd=home,
         env=kept | {"DAGSTER_HOME": str(home), "LASTFM_STORE": str(store)} | environment,
     )
