@@ -48,6 +48,10 @@ Key = Sequence[str]
 """An asset's key: `("recommendations", "top_artists")`."""
 _Read = TypeVar("_Read")
 
+_OPTIONS: Final[dict[str, Any]] = {"use_listings_cache": False}
+"""Others write, too: what was listed once says nothing of what is there now."""
+_OF_S3: Final[dict[str, Any]] = {"default_cache_type": "blockcache", "default_block_size": 2**23}
+"""A small file is one request, in whatever order it is read; of a large one, both ends are two."""
 _BUCKETS: Final = ("s3", "gs", "az")
 """Where folders need not be made; drivers would make a bucket that is missing, and pay for it."""
 FORMAT: Final = 3
@@ -324,8 +328,7 @@ def _open(location: str) -> UPath:
         if not separator or protocol == "file":  # a plain path, which can be renamed in one step
             return UPath(location.removeprefix("file://")).absolute()
         fsspec.get_filesystem_class(protocol)  # UPath takes an unknown protocol for a folder's name
-        # another process may write: what was listed once says nothing of what is there now
-        return UPath(location, use_listings_cache=False)
+        return UPath(location, **_OPTIONS, **(_OF_S3 if protocol == "s3" else {}))
     except (ValueError, ImportError) as problem:
         raise BadInputError(
             f"store {location!r} cannot be opened ({problem}); expected a folder or an fsspec URL "
