@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 
 from lastfm_assets.automation.instance import prepare_home
 from lastfm_assets.automation.jobs import REFRESH, TUNING
@@ -55,9 +57,9 @@ def run_refresh(
     """
     definitions = build_definitions(settings)
     job = definitions.resolve_job_def(REFRESH)
-    prepare_home()
+    home = prepare_home()
     root = Store(settings.store).root
-    with dg.DagsterInstance.get() as instance, held(root, "a refresh", say=say):
+    with _instance_at_a_terminal(home) as instance, held(root, "a refresh", say=say):
         going = run_under_way(instance)
         if going is not None:
             raise BadInputError(
@@ -87,6 +89,21 @@ def run_refresh(
         return Outcome(0, "", result.run_id)
     failure = failure_of(result.all_events)
     return Outcome(failure.exit_code, failure.message, result.run_id)
+
+
+def _instance_at_a_terminal(home: Path) -> dg.DagsterInstance:
+    """Dagster's storage, without the processes that copy what a run writes into files.
+
+    Whoever gave the command reads that where it was given; and Ctrl-C is for the command alone,
+    where each of the four would end with a traceback of its own.
+    """
+    nothing = {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+    return dg.DagsterInstance.from_ref(
+        InstanceRef.from_dir(str(home), overrides={"compute_logs": nothing})
+    )
 
 
 def _selected(definitions: dg.Definitions, select: Sequence[str]) -> set[dg.AssetKey]:
