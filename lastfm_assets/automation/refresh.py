@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
+from lastfm_assets.automation.failures import of_dagsters_storage
 from lastfm_assets.automation.instance import prepare_home
 from lastfm_assets.automation.jobs import REFRESH, TUNING
 from lastfm_assets.automation.outcome import failure_of
@@ -53,13 +54,17 @@ def run_refresh(
     Raises:
         BadInputError: a selection names nothing.
         StoreHeldError: another process writes to the store.
-        StoreError: the store cannot be written to.
+        StoreError: the store, or Dagster's own storage, cannot be written to.
     """
     definitions = build_definitions(settings)
     job = definitions.resolve_job_def(REFRESH)
     home = prepare_home()
     root = Store(settings.store).root
-    with _instance_at_a_terminal(home) as instance, held(root, "a refresh", say=say):
+    with (
+        of_dagsters_storage(home),
+        _instance_at_a_terminal(home) as instance,
+        held(root, "a refresh", say=say),
+    ):
         going = run_under_way(instance)
         if going is not None:
             raise BadInputError(
