@@ -267,6 +267,7 @@ class Store:
             EOFError,
             ValueError,
             KeyError,
+            AttributeError,  # an entry that is no array has an array's name
             TypeError,
             RuntimeError,  # from zipfile: a method of compression or a flag that it does not know
             pa.ArrowException,

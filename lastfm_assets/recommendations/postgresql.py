@@ -93,12 +93,12 @@ class PostgreSQL:
             if held is None:
                 _make_anew(cursor)
             for table in TABLES:
-                cursor.execute(f"DELETE FROM {SCHEMA}.{table.name}")  # noqa: S608 (constants)
+                cursor.execute(f"DELETE FROM {SCHEMA}.{table.name}")  # noqa: S608 (our own names)
             for name, frame in tables.one_by_one():
                 columns = ", ".join(frame.columns)
                 cursor.copy_expert(f"COPY {SCHEMA}.{name} ({columns}) FROM STDIN", as_copy(frame))
             places = ", ".join("%s" for _ in TABLES[-1].columns)
-            cursor.execute(f"INSERT INTO {SCHEMA}.{PUBLICATION} VALUES ({places})", about.row())  # noqa: S608
+            cursor.execute(f"INSERT INTO {SCHEMA}.{PUBLICATION} VALUES ({places})", about.row())  # noqa: S608 (our own names)
         return True
 
     def served(self) -> Served | None:
@@ -258,7 +258,7 @@ def _said_by(cursor: Any) -> Served | None:
         if cursor.fetchone()[0]:
             return None
     # as JSON: whatever columns another layout had, the question can be asked
-    cursor.execute(f"SELECT to_jsonb(p) FROM {SCHEMA}.{PUBLICATION} p")  # noqa: S608
+    cursor.execute(f"SELECT to_jsonb(p) FROM {SCHEMA}.{PUBLICATION} p")  # noqa: S608 (our own names)
     rows = [row[0] for row in cursor.fetchall()]
     if len(rows) != 1 or set(rows[0]) != set(TABLES[-1].columns) or rows[0]["layout"] != LAYOUT:
         return None

@@ -124,12 +124,12 @@ VIEWS: Final = {
         p.version, p.published_at, u.user_key, a.artist_key
         FROM {SCHEMA}.top_artists t LEFT JOIN {SCHEMA}.users u ON u.user_id = t.user_id
         LEFT JOIN {SCHEMA}.artists a ON a.artist_id = t.artist_id
-        CROSS JOIN {SCHEMA}.publication p""",  # noqa: S608 (constants)
+        CROSS JOIN {SCHEMA}.publication p""",  # noqa: S608 (our own names)
     ),
     "popular_artists": (
         "The artists with the most listeners, for a user who has no list yet.",
         f"""SELECT row_number() OVER (ORDER BY {_POPULAR_FIRST}) AS rank, {", ".join(ARTISTS)}
-        FROM {SCHEMA}.artists ORDER BY {_POPULAR_FIRST} LIMIT {POPULAR}""",  # noqa: S608
+        FROM {SCHEMA}.artists ORDER BY {_POPULAR_FIRST} LIMIT {POPULAR}""",  # noqa: S608 (our own names)
     ),
 }
 """Name, what it is for, and its query."""
