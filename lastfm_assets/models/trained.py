@@ -11,10 +11,10 @@ import numpy as np
 import scipy.sparse as sps
 from pydantic import BaseModel
 
-from lastfm_assets.errors import BadInputError
+from lastfm_assets.errors import BadInputError, LastfmAssetsError, StoreError
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.side import SideTables
-from lastfm_assets.models import fits
+from lastfm_assets.models import fits, saved
 from lastfm_assets.models.als import Als
 from lastfm_assets.models.approximate import COSINES, Search
 from lastfm_assets.models.blend import Blend
@@ -35,6 +35,7 @@ from lastfm_assets.models.user_knn import UserKnn
 from lastfm_assets.models.wire import Fit
 from lastfm_assets.progress import Progress, no_progress
 from lastfm_assets.provenance import code_version
+from lastfm_assets.sources.hetrec import one_line
 
 MODELS: Final[Mapping[str, type[Recommender]]] = {
     model.name: model
@@ -219,7 +220,9 @@ def model_named(name: str) -> type[Recommender]:
         BadInputError: there is none.
     """
     if name not in MODELS:
-        raise BadInputError(f"unknown model {name!r}; expected one of {', '.join(MODELS)}")
+        raise BadInputError(
+            f"unknown model {one_line(repr(name))}; expected one of {', '.join(MODELS)}"
+        )
     return MODELS[name]
 
 
@@ -337,11 +340,18 @@ def from_bytes(content: bytes) -> tuple[TrainedModel, dict[str, Any]]:
     """The inverse of `to_bytes`: the model and what was kept beside it.
 
     Raises:
-        EOFError, ValueError, KeyError, OSError, zipfile.BadZipFile, BadInputError: not a saved
-            model.
+        StoreError: not a saved model, or one whose parts do not fit together.
     """
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    try:
+        return _restored(saved.arrays_in(content))
+    except LastfmAssetsError:
+        raise
+    except Exception as problem:  # bytes of anybody can fail in any way
+        reason = one_line(problem) or type(problem).__name__
+        raise StoreError(f"not a saved model ({type(problem).__name__}: {reason})") from problem
+
+
+def _restored(arrays: Mapping[str, np.ndarray]) -> tuple[TrainedModel, dict[str, Any]]:
     header = json.loads(arrays["header"].tobytes())
     model = model_named(header["model"])
     config = model.Config.model_validate(header["config"])
@@ -350,6 +360,7 @@ def from_bytes(content: bytes) -> tuple[TrainedModel, dict[str, Any]]:
         for name, array in arrays.items()
         if name.startswith("learnt_")
     }
+    saved.check_learnt(learnt)
     restored = TrainedModel(
         model.from_arrays(config, learnt),
         config,
@@ -360,4 +371,22 @@ def from_bytes(content: bytes) -> tuple[TrainedModel, dict[str, Any]]:
         user_ids=arrays["user_ids"],
         artist_ids=arrays["artist_ids"],
     )
+    _check_fit(restored)
     return restored, header
+
+
+def _check_fit(model: TrainedModel) -> None:
+    """Refuses a model whose scores, of its first and its last user, are not those of its ids."""
+    saved.check_ids(model.user_ids)
+    saved.check_ids(model.artist_ids)
+    n_users, n_artists = len(model.user_ids), len(model.artist_ids)
+    factors = model.factors
+    if factors is not None:
+        found = (factors.users.shape, factors.artists.shape, factors.artist_bias.shape)
+        k = factors.users.shape[-1]
+        if found != ((n_users, k), (n_artists, k), (n_artists,)):
+            raise StoreError(f"its vectors are {found}, its ids {n_users} and {n_artists}")
+    rows = np.unique([0, n_users - 1]) if n_users else np.empty(0, dtype=np.int64)
+    scores = model.recommender.scores(rows) if n_users else np.empty((0, n_artists))
+    if scores.shape != (len(rows), n_artists) or not np.isfinite(scores).all():
+        raise StoreError(f"scores of {len(rows)} users are {scores.shape}, or not finite")

@@ -2,14 +2,12 @@
 
 import io
 import json
-import zipfile
 
 import numpy as np
 import pytest
 from model_worlds import crowd, matrix_of
-from pydantic import ValidationError
 
-from lastfm_assets.errors import BadInputError
+from lastfm_assets.errors import BadInputError, StoreError
 from lastfm_assets.listening.side import SideTables
 from lastfm_assets.models.als import AlsConfig
 from lastfm_assets.models.popularity import PopularityConfig
@@ -98,13 +96,13 @@ def test_defaults_stand_in_the_config_alone(name: str) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 broken"])
 def test_noise_is_no_model(content: bytes) -> None:
-    with pytest.raises((EOFError, ValueError, OSError, zipfile.BadZipFile)):
+    with pytest.raises(StoreError, match="not a saved model"):
         from_bytes(content)
 
 
 def test_half_a_model_is_no_model(model: TrainedModel) -> None:
     content = to_bytes(model, {})
-    with pytest.raises((EOFError, ValueError, OSError, zipfile.BadZipFile)):
+    with pytest.raises(StoreError, match="not a saved model"):
         from_bytes(content[: len(content) // 2])
 
 
@@ -114,21 +112,21 @@ def test_a_pickle_in_the_archive_is_not_opened(model: TrainedModel) -> None:
     arrays["learnt_listeners"] = np.array([{"run": "me"}], dtype=object)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    with pytest.raises(StoreError, match="allow_pickle=False"):
         from_bytes(buffer.getvalue())
 
 
 def test_an_archive_of_something_else_is_no_model() -> None:
     buffer = io.BytesIO()
     np.savez(buffer, numbers=np.arange(3))
-    with pytest.raises(KeyError, match="header"):
+    with pytest.raises(StoreError, match="header"):
         from_bytes(buffer.getvalue())
 
 
 def test_a_model_or_a_parameter_of_the_future_is_refused(model: TrainedModel) -> None:
     with pytest.raises(BadInputError, match="unknown model 'svd'"):
         from_bytes(rewritten(model, model="svd"))
-    with pytest.raises(ValidationError, match="depth"):
+    with pytest.raises(StoreError, match="depth"):
         from_bytes(rewritten(model, config={"depth": 3}))
 
 
