@@ -5,12 +5,13 @@ from typing import Final
 import pandas as pd
 import pyarrow as pa
 
-from lastfm_assets.errors import StoreError
+from lastfm_assets.errors import StoreError, store_failures
 from lastfm_assets.evaluation.gate import Champion
 from lastfm_assets.formats import SUFFIX
 from lastfm_assets.io import Store
 from lastfm_assets.models.trained import MODELS
 from lastfm_assets.parts import is_there
+from lastfm_assets.sources.hetrec import one_line
 from lastfm_assets.vocabulary import Columns, column_note
 
 PUBLISHED: Final = "recommendations.published"
@@ -65,9 +66,10 @@ class StoredTables:
         """
         try:
             found = {name for name in self._files() if name not in self._made}
-        except OSError as problem:
+        except store_failures() as problem:
+            reason = one_line(getattr(problem, "strerror", None) or problem)
             raise StoreError(
-                f"store {self.store.root} cannot be read ({problem.strerror or problem}); name "
+                f"store {self.store.root} cannot be read ({reason}); name "
                 "another by --store or LASTFM_STORE"
             ) from None
         found |= {name for name in self._made if self.has(name)}

@@ -21,9 +21,6 @@ from server_world import free_port, running, wait_for
 Fault = Literal["500", "503", "reset", "lost answer", "cut upload", "cut download", "hang"]
 """Answers of S3's own; the connection reset before the request is carried out, or after; half of
 the body sent on, or sent back; no answer at all."""
-FAULTS: Final[tuple[Fault, ...]] = (
-    *("500", "503", "reset", "lost answer", "cut upload", "cut download", "hang"),
-)
 _SAID: Final = {"500": (500, "InternalError"), "503": (503, "SlowDown")}
 _HOP_BY_HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 _BETWEEN_TWO: Final = {"connection", "expect", "content-length"}
@@ -45,7 +42,10 @@ class Rule:
     """How many of them; None: all, until the rule is lifted."""
     after: int = 0
     """How many are let through before."""
+    every: int = 1
+    """Only each so many of those that are left."""
     met: int = 0
+    asked: int = 0
 
 
 @dataclass
@@ -116,7 +116,9 @@ class _Rules:
                 if rule.verb in ("", verb) and re.search(rule.path, path):
                     if rule.after:
                         rule.after -= 1
-                    elif rule.times is None or rule.met < rule.times:
+                        continue
+                    rule.asked += 1
+                    if rule.asked % rule.every == 0 and rule.met != rule.times:
                         rule.met += 1
                         return rule.fault
         return None

@@ -2,18 +2,28 @@
 
 import contextlib
 import itertools
+import os
 import re
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from server_world import Process, free_port, running, wait_for
 
+if TYPE_CHECKING:
+    import pytest
+
 KEY: Final = "AKIAOFTHETESTS"
 SECRET: Final = "secret/of+the=tests"  # noqa: S105 (moto takes any; with signs that need quoting)
+NOBODYS: Final = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""Nothing that whoever runs the tests has set up for S3."""
 _REQUEST: Final = re.compile(r'(?P<verb>[A-Z]+) (?P<path>\S+) HTTP/1\.1\S*" (?P<status>\d{3})')
 _NUMBERS: Final = itertools.count(1)
 _SERVER: Final = """
@@ -66,7 +76,16 @@ class Bucket:
             "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_ENDPOINT_URL": self.endpoint,
+            **NOBODYS,
         }
+
+    def use(self, monkeypatch: "pytest.MonkeyPatch") -> None:
+        """Has this process find it as a command would."""
+        from s3fs import S3FileSystem  # noqa: PLC0415 (may be missing)
+
+        for name, value in self.environment.items():
+            monkeypatch.setenv(name, value)
+        S3FileSystem.clear_instance_cache()  # one of another endpoint would go on
 
     def client(self) -> Any:
         """A client of botocore itself, to look behind the store's back."""
@@ -117,6 +136,14 @@ class S3Server:
         made = Bucket(f"bucket-{next(_NUMBERS)}", self.endpoint)
         made.client().create_bucket(Bucket=made.name)
         return Bucket(made.name, endpoint or self.endpoint)
+
+    def copy_of(self, bucket: Bucket, endpoint: str | None = None) -> Bucket:
+        """A fresh one with the objects of another."""
+        copy, client = self.bucket(endpoint), bucket.client()
+        for key in bucket.keys():  # noqa: SIM118 (of objects, and it is no dict)
+            source = {"Bucket": bucket.name, "Key": key}
+            client.copy_object(Bucket=copy.name, Key=key, CopySource=source)
+        return copy
 
     def requests(self) -> list[Request]:
         """Those answered since the last call."""
