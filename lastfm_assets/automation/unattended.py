@@ -9,7 +9,7 @@ import dagster as dg
 from lastfm_assets import process
 from lastfm_assets.automation.jobs import REFRESH, refresh_job
 from lastfm_assets.automation.plan import MADE_TAG, Plan, plan_refresh
-from lastfm_assets.errors import LastfmAssetsError, store_failures
+from lastfm_assets.errors import LastfmAssetsError
 from lastfm_assets.settings import Settings, data_folder
 from lastfm_assets.sources.hetrec import one_line
 from lastfm_assets.sources.signature import is_known, signature_of
@@ -80,7 +80,7 @@ def daily_refresh(
         return dg.SkipReason(f"run {going} is under way; what changed since waits for the next one")
     try:
         plan = plan_refresh(_job(context), settings)
-    except (LastfmAssetsError, *store_failures()) as problem:
+    except (LastfmAssetsError, OSError) as problem:
         # a failed tick would tell nobody, a run does
         return dg.RunRequest(tags={MADE_TAG: f"all: {one_line(problem)}"})
     context.log.info(plan.in_words)
@@ -125,7 +125,7 @@ def _plan(context: dg.SensorEvaluationContext, settings: Settings, signature: st
     try:
         # every minute: whether anything stored is damaged, the night's refresh looks
         return plan_refresh(_job(context), settings, thoroughly=False)
-    except (LastfmAssetsError, *store_failures()) as problem:
+    except (LastfmAssetsError, OSError) as problem:
         return f"the store cannot be looked at: {one_line(problem)}"
 
 
