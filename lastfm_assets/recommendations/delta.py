@@ -18,7 +18,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from upath import UPath
 
 from lastfm_assets.commits import LOG, NewerTableError, check_state, guarded, words_of
-from lastfm_assets.errors import BadInputError, StoreError
+from lastfm_assets.errors import BadInputError, StoreError, store_failures
 from lastfm_assets.parts import names_of
 from lastfm_assets.recommendations.versions import DAMAGE, Version, is_ours, version_of_commit
 from lastfm_assets.sources.hetrec import one_line
@@ -69,7 +69,14 @@ def clear_errors(place: UPath, what: str) -> Iterator[None]:
         ) from None
     except NewerTableError as problem:
         raise StoreError(f"{place}: {problem}") from None
-    except (DeltaError, OSError, ValueError, KeyError, TypeError, pa.ArrowException) as problem:
+    except (
+        *store_failures(),
+        DeltaError,
+        ValueError,
+        KeyError,
+        TypeError,
+        pa.ArrowException,
+    ) as problem:
         said = one_line(_COLOURS.sub("", str(problem)))
         cure = "see to the disk, or remove that folder if it is damaged, and " * (what == "written")
         raise StoreError(
