@@ -329,12 +329,13 @@ def _open(location: str) -> UPath:
         if not separator or protocol == "file":  # a plain path, which can be renamed in one step
             return UPath(location.removeprefix("file://")).absolute()
         fsspec.get_filesystem_class(protocol)  # UPath takes an unknown protocol for a folder's name
-        return UPath(location, **_OPTIONS, **(_OF_S3 if protocol == "s3" else {}))
+        root: UPath = UPath(location, **_OPTIONS, **(_OF_S3 if protocol == "s3" else {}))
     except (ValueError, ImportError) as problem:
         raise BadInputError(
             f"store {location!r} cannot be opened ({problem}); expected a folder or an fsspec URL "
             "whose driver is installed, for s3://bucket/prefix: pip install 'lastfm_assets[s3]'"
         ) from None
+    return root
 
 
 def _replace(path: UPath, pieces: Sequence[bytes | memoryview]) -> None:
