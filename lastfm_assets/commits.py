@@ -8,11 +8,13 @@ its checkpoints are held against one thing that cannot change unseen.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
+import pyarrow.parquet as pq
 from upath import UPath
 
-from lastfm_assets.seals import Guarded, hashes_of
+from lastfm_assets.seals import Guarded, check, hashes_of
 
 FORMAT: Final = 3
 """Layout of our commits, counted as that of the store; earlier ones have no seal."""
@@ -102,6 +104,33 @@ def _check(info: Mapping[str, Any], number: int) -> None:
             f"its format is {info[_FORMAT]}, this version reads up to {FORMAT}; go on with the "
             "newer lastfm-assets that wrote it, or name another store"
         )
+
+
+def require_whole_checkpoints(place: UPath) -> None:
+    """Holds a table's checkpoints against their seals, before delta-rs may fail over them.
+
+    Those in an object store, and of an early format, have none.
+
+    Raises:
+        ValueError: one is not as it was written; the message names it.
+    """
+    damaged = damaged_checkpoints(place)
+    if damaged:
+        raise ValueError(f"{damaged[0].name} of its log is damaged")
+
+
+def damaged_checkpoints(place: UPath) -> list[UPath]:
+    """Checkpoints of a table in a folder that are not as they were written."""
+    found: list[UPath] = []
+    if isinstance(place, Path):
+        for path in sorted((place / LOG).glob("*.checkpoint.parquet")):
+            try:
+                with path.open("rb") as file:
+                    check(file, path.suffix)
+                    pq.read_metadata(file)
+            except (OSError, ValueError):
+                found.append(path)
+    return found
 
 
 def files_of(info: Mapping[str, Any]) -> dict[str, list[Any]] | None:

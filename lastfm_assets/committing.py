@@ -13,7 +13,8 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 from upath import UPath
 
 from lastfm_assets.commits import LOG, file_hashes, sealed
-from lastfm_assets.durable import beside, make_folder, sync
+from lastfm_assets.durable import beside, make_folder, sync, write
+from lastfm_assets.seals import sealed as sealed_file
 
 LOG_IS_OURS: Final = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 """Commits leave older entries of the log alone: how long they are needed, only we know."""
@@ -137,9 +138,22 @@ def _show(log: Path, real: Path) -> None:
             except FileExistsError:
                 raise CommitFailedError("another publisher came first") from None
         elif not name.exists() or not path.samefile(name):
-            sync(path)
-            path.replace(name)
+            _show_checkpoint(path, name)
     sync(real)
+
+
+def _show_checkpoint(path: Path, name: Path) -> None:
+    """Seals a checkpoint: a damaged one may end delta-rs, and with it the process."""
+    new = path.with_name(f"{path.name}.new")
+    if path.name == _LAST:
+        said = json.loads(path.read_bytes())
+        point = name.with_name(f"{said['version']:020}.checkpoint.parquet")
+        if "sizeInBytes" in said and point.exists():
+            said["sizeInBytes"] = point.stat().st_size
+        write(new, [json.dumps(said).encode()])
+    else:
+        write(new, sealed_file(path.read_bytes(), path.suffix))
+    new.replace(name)
 
 
 def _entries(log: Path) -> list[Path]:

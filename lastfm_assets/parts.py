@@ -20,6 +20,7 @@ from lastfm_assets.commits import (
     check_state,
     files_of,
     guarded,
+    require_whole_checkpoints,
     words_of,
 )
 from lastfm_assets.vocabulary import PARTS, Columns
@@ -53,6 +54,7 @@ def opened(place: UPath) -> "DeltaTable":
     from lastfm_assets.recommendations.delta import storage_options  # noqa: PLC0415 (imports us)
 
     root = place.parent.parent
+    require_whole_checkpoints(place)
     try:
         return DeltaTable(str(place), storage_options=storage_options(root))
     except TableNotFoundError:

@@ -17,7 +17,15 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from upath import UPath
 
-from lastfm_assets.commits import LOG, NewerTableError, check_state, guarded, words_of
+from lastfm_assets.commits import (
+    LOG,
+    NewerTableError,
+    check_state,
+    damaged_checkpoints,
+    guarded,
+    require_whole_checkpoints,
+    words_of,
+)
 from lastfm_assets.errors import BadInputError, StoreError, store_failures
 from lastfm_assets.parts import names_of
 from lastfm_assets.recommendations.versions import DAMAGE, Version, is_ours, version_of_commit
@@ -28,6 +36,7 @@ ORDER: Final = (Columns.USER, Columns.RANK)
 """What published rows are ordered by."""
 GROUP: Final = 2**16
 """Rows of a group: few, as who asks for one user reads one of them."""
+_ENTRY: Final = re.compile(r"\d{20}\.json")
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 _MISREAD: Final = re.compile(r"[%?#\\\[\]^|\x00-\x1f]")
 """Characters of a folder's name that delta-rs 1.6 takes for something else, or stumbles over."""
@@ -178,10 +187,28 @@ def commits(place: UPath, number: int) -> Iterator[dict[str, Any]]:
         yield words
 
 
+def newest_number(place: UPath) -> int:
+    """Number of a log's last entry, whatever is in it.
+
+    Raises:
+        ValueError: it has none.
+    """
+    return int(max(_numbers(place / LOG)))
+
+
+def _numbers(log: UPath) -> list[str]:
+    """Twenty digits for each entry of a log, rising."""
+    return sorted(path.name[:20] for path in log.iterdir() if _ENTRY.fullmatch(path.name))
+
+
 def _oldest(log: UPath) -> int:
-    """Number of the first commit that a log goes back to."""
-    numbers = [int(path.stem) for path in log.iterdir() if re.fullmatch(r"\d{20}\.json", path.name)]
-    return min(numbers, default=0)
+    """Number of the first commit that a log has to go back to.
+
+    A log that was shortened begins with a checkpoint; of another one the beginning has been lost.
+    """
+    first = next(iter(_numbers(log)), "0")
+    is_shortened = any(path.name.startswith(f"{first}.checkpoint") for path in log.iterdir())
+    return int(first) if is_shortened else 0
 
 
 def opened_or_cut_back(place: UPath, options: dict[str, str] | None) -> DeltaTable | None:
@@ -192,8 +219,9 @@ def opened_or_cut_back(place: UPath, options: dict[str, str] | None) -> DeltaTab
     """
     while DeltaTable.is_deltatable(str(place), storage_options=options):
         try:
+            require_whole_checkpoints(place)
             return DeltaTable(str(place), storage_options=options)
-        except DeltaError:
+        except (DeltaError, ValueError):
             for path in _unreadable(place / LOG):
                 _set_aside(path, place / "_damaged")
     return None
@@ -201,17 +229,16 @@ def opened_or_cut_back(place: UPath, options: dict[str, str] | None) -> DeltaTab
 
 def _unreadable(log: UPath) -> list[UPath]:
     """What of a log to do without next: its newest entry, or checkpoints that mislead."""
-    names = {path.name: path for path in log.iterdir()}
-    entries = sorted(name for name in names if re.fullmatch(r"\d{20}\.json", name))
-    points = [path for name, path in names.items() if "checkpoint" in name]
+    newest = _numbers(log)[-1]
+    points = [path for path in log.iterdir() if "checkpoint" in path.name]
+    damaged = damaged_checkpoints(log.parent)
+    if damaged:
+        return [*damaged, *(one for one in points if one.name == "_last_checkpoint")]
     try:
-        words_of(log.parent, int(entries[-1][:20]))
+        words_of(log.parent, int(newest))
     except ValueError:
-        return [
-            names[entries[-1]],
-            *(one for one in points if one.name.startswith(entries[-1][:20])),
-        ]
-    return points or [names[entries[-1]]]
+        return [log / f"{newest}.json", *(one for one in points if one.name.startswith(newest))]
+    return points or [log / f"{newest}.json"]
 
 
 def _set_aside(path: UPath, folder: UPath) -> None:

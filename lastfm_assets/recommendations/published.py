@@ -18,12 +18,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 from upath import UPath
 
 from lastfm_assets import durable
-from lastfm_assets.commits import check_state, files_of, guarded
+from lastfm_assets.commits import check_state, files_of, guarded, require_whole_checkpoints
 from lastfm_assets.committing import added, commit, committing
 from lastfm_assets.formats import version_of
 from lastfm_assets.parts import names_of
@@ -37,6 +37,7 @@ from lastfm_assets.recommendations.delta import (
     lists_at,
     lists_of_users,
     newest,
+    newest_number,
     opened_or_cut_back,
     storage_options,
     upkeep,
@@ -186,18 +187,37 @@ class PublishedLists:
         """
 
         def attempt() -> pd.DataFrame:
-            numbered(number, self._history(self._open()))
+            numbered(number, self._history(self._open().version()))
             return lists_at(self.place, self._open(number))[0]
 
         return self._tried(attempt, "read")
 
-    def history(self) -> list[Version]:
-        """Every version that the table remembers, newest first, held against its checksums.
+    def history(self, *, thoroughly: bool = True) -> list[Version]:
+        """Every version that the table remembers, newest first.
+
+        Args:
+            thoroughly: whether to hold the files of each against its checksums; else they are
+                only looked for.
 
         Raises:
-            StoreError: nothing is published, or the log cannot be read.
+            StoreError: nothing is published.
         """
-        return self._tried(lambda: self._history(self._open(), thoroughly=True), "read")
+        return self._tried(lambda: self._history(self._newest(), thoroughly=thoroughly), "read")
+
+    def last_known(self) -> Version:
+        """The newest version of which is known what it was, however damaged its lists are.
+
+        Raises:
+            StoreError: nothing is published, or nothing is known of it.
+        """
+
+        def attempt() -> Version:
+            for version in versions_of(commits(self.place, self._newest())):
+                if not version.damage:
+                    return version
+            raise ValueError("a Delta table that lastfm-assets has not written")
+
+        return self._tried(attempt, "read")
 
     def rollback(self, to: int | None = None) -> Version:
         """Brings an earlier version back as a new one; what it replaces is held, see `publish`.
@@ -213,7 +233,7 @@ class PublishedLists:
 
         def attempt() -> Version:
             table = self._open()
-            versions = self._history(table, thoroughly=True)
+            versions = self._history(table.version(), thoroughly=True)
             target = chosen_for_rollback(to, versions)
             past = self._open(target.number)
             said = metadata_of_rollback(target, versions[0], datetime.now(UTC))
@@ -259,7 +279,7 @@ class PublishedLists:
         horizon = datetime.now(UTC) - 2 * self._retention
         if known[-1].published_at >= horizon:
             return
-        readable = [version for version in self._history(table) if version.restorable]
+        readable = [version for version in self._history(table.version()) if version.restorable]
         if all(version.published_at > horizon for version in readable):
             with committing(self.place) as uri:
                 DeltaTable(uri, storage_options=self._options).create_checkpoint()
@@ -323,17 +343,17 @@ class PublishedLists:
                 return self._checked(now, words, {})
         raise ValueError("a Delta table that lastfm-assets has not written")
 
-    def _history(self, table: DeltaTable, *, thoroughly: bool = False) -> list[Version]:
-        """Versions up to the state that `table` is at, each with a look for its files.
+    def _history(self, number: int, *, thoroughly: bool = False) -> list[Version]:
+        """Versions up to a state of the table, each with a look for its files.
 
         Args:
-            table: at that state.
+            number: of the state.
             thoroughly: whether to read the files and hold them against their hashes.
         """
         there = {path.name for path in self.place.iterdir()}
         seen: dict[str, str] = {}
         versions = []
-        for words in commits(self.place, table.version()):
+        for words in commits(self.place, number):
             for version in versions_of([words]):
                 known = replace(
                     version, restorable=not version.damage and self._names(words) <= there
@@ -350,7 +370,7 @@ class PublishedLists:
             return set(files)
         try:
             return set(names_of(self._open(words["version"])))
-        except DeltaError:  # the log before it has been shortened
+        except (DeltaError, ValueError):  # the log before it has been shortened
             return {""}
 
     def _checked(self, version: Version, words: Mapping[str, Any], seen: dict[str, str]) -> Version:
@@ -373,7 +393,17 @@ class PublishedLists:
                 return replace(version, restorable=False, damage=seen[name])
         return version
 
+    def _newest(self) -> int:
+        """Number of the newest commit, also where delta-rs cannot read the log up to it."""
+        try:
+            return self._open().version()
+        except TableNotFoundError:
+            raise
+        except (DeltaError, ValueError):
+            return newest_number(self.place)
+
     def _open(self, number: int | None = None) -> DeltaTable:
+        require_whole_checkpoints(self.place)
         return DeltaTable(str(self.place), version=number, storage_options=self._options)
 
     def _tried(self, attempt: Callable[[], _Done], what: str) -> _Done:

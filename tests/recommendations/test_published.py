@@ -476,7 +476,7 @@ class TestAStateThatHasBeenReplaced:
         before = published._open()
         publish(published, 3)
         assert newest(published.place, before)[0].model == "model 2"
-        told = [(v.number, v.model) for v in published._history(before)]
+        told = [(v.number, v.model) for v in published._history(before.version())]
         assert told == [(1, "model 2"), (0, "model 1")]
 
 
