@@ -21,6 +21,8 @@ from pydantic import BaseModel, ValidationError
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.models.popularity import Popularity
 from lastfm_assets.models.trained import MODELS, model_named
+from lastfm_assets.sources.described_keys import shown
+from lastfm_assets.sources.files import short_content
 from lastfm_assets.sources.hetrec import one_line
 
 ALL: Final[Mapping[str, BaseModel]] = MappingProxyType(
@@ -28,6 +30,7 @@ ALL: Final[Mapping[str, BaseModel]] = MappingProxyType(
 )
 """Every model with its shipped parameters."""
 _SUFFIX: Final = ".toml"
+_MOST_BYTES: Final = 1 << 16
 
 
 def competing(said: str | None) -> Mapping[str, BaseModel]:
@@ -62,16 +65,24 @@ def _from_names(said: str) -> dict[str, Any]:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as problem:
+        content = short_content(path, _MOST_BYTES)
+    except (OSError, ValueError) as problem:
+        reason = one_line(getattr(problem, "strerror", None) or problem)
         raise BadInputError(
-            f"{path}: cannot be read ({problem.strerror}); expected a TOML file with a table for "
+            f"{one_line(path)}: cannot be read ({reason}); expected a TOML file with a table for "
             "each model"
         ) from None
-    except ValueError as problem:  # also bytes that are no UTF-8
+    if len(content) > _MOST_BYTES:
         raise BadInputError(
-            f"{path}: is no TOML ({one_line(problem)}); expected a table for each model, such as "
-            "[als]"
+            f"{one_line(path)}: more than {_MOST_BYTES >> 10} KiB, expected a TOML file with a "
+            "table for each model; name that"
+        )
+    try:
+        return tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
+    except (RecursionError, ValueError) as problem:  # also bytes that are no UTF-8
+        raise BadInputError(
+            f"{one_line(path)}: is no TOML ({one_line(problem)}); expected a table for each model, "
+            "such as [als]"
         ) from None
 
 
@@ -80,7 +91,7 @@ def _config(name: str, table: Any) -> BaseModel:
     unknown = set(table) - set(config.model_fields) if isinstance(table, dict) else {name}
     if unknown:
         raise BadInputError(
-            f"model {name} has no parameter {min(unknown)!r}; expected some of "
+            f"model {name} has no parameter {shown(min(unknown))}; expected some of "
             f"{', '.join(config.model_fields) or 'none'}"
         )
     try:
@@ -89,5 +100,6 @@ def _config(name: str, table: Any) -> BaseModel:
         first = problem.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise BadInputError(
-            f"model {name}: {where} is {first['input']!r}: {first['msg'].lower()}; correct it"
+            f"model {name}: {one_line(where)} is {shown(first['input'])}: "
+            f"{one_line(first['msg'].lower())}; correct it"
         ) from None

@@ -33,7 +33,7 @@ RATIO_MATTERS_FROM: Final = 50 << 20
 LONGEST_READ: Final = 4 << 20
 """Bytes that one read may ask for: a member list or a tar header above it is an attack."""
 _CHUNK: Final = 1 << 20
-_UNSAFE_NAME: Final = re.compile(r"^/|^[A-Za-z]:|\\|(^|/)\.\.(/|$)|[\x00-\x1f\x7f]")
+_UNSAFE_NAME: Final = re.compile(r"^$|^/|^[A-Za-z]:|\\|(^|/)\.\.(/|$)|[\x00-\x1f\x7f]")
 _READABLE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BROKEN: Final = (
     EOFError,
@@ -149,7 +149,7 @@ def _zip_members(file: IO[bytes]) -> Iterator[Member]:
             yield Member(
                 name=_tidy(info.orig_filename),
                 n_bytes=info.file_size,
-                is_file=not info.is_dir(),
+                is_file=not info.filename.endswith("/"),
                 objection=_zip_objection(info),
                 read_from=partial(_open_zipped, info=info),
             )

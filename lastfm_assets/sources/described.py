@@ -85,8 +85,14 @@ def open_described(
             )
         except LastfmAssetsError as problem:
             raise type(problem)(_as_told_of(file, str(problem))) from None
-    if path is None or not path.is_file():
-        found = "a folder" if path and path.is_dir() else "nothing"
+    found = "nothing"
+    try:
+        is_there = path is not None and path.is_file()
+        if not is_there and path is not None and path.exists():
+            found = "a folder" if path.is_dir() else "a pipe or a device"
+    except OSError as problem:  # a name too long, a folder that may not be entered
+        is_there, found = False, f"nothing that can be opened ({one_line(problem.strerror)})"
+    if path is None or not is_there:
         raise BadInputError(
             f"{one_line(file)}: {found} was found at {one_line(path)}, expected the table of "
             "plays; correct `path`"

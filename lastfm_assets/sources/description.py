@@ -23,6 +23,7 @@ from lastfm_assets.sources.described_keys import (
     format_of,
     objections,
 )
+from lastfm_assets.sources.files import short_content
 from lastfm_assets.sources.hetrec import HETREC_NAME, SAMPLE_NAME, one_line
 
 DESCRIPTION_ENDINGS: Final = (".toml", ".yaml", ".yml")
@@ -38,6 +39,17 @@ _NO_TABLE: Final = (
     yaml.YAMLError,
 )
 """What the readers of TOML and YAML raise on what is neither."""
+
+
+class _Yaml(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML without references: of a few lines that refer to each other it would make gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """The next part, which is refused where it refers to an earlier one."""
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(None, None, "it refers to another part", mark)
+        return super().compose_node(parent, index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +145,7 @@ def _expanded(path: str, file: Path) -> Path:
 
 def _content(file: Path, shown: str) -> Mapping[str, Any]:
     try:
-        with file.open("rb") as opened:
-            content = opened.read(_MOST_BYTES + 1)
+        content = short_content(file, _MOST_BYTES)
     except (OSError, ValueError) as problem:
         reason = one_line(getattr(problem, "strerror", None) or problem)
         raise BadInputError(
@@ -149,7 +160,7 @@ def _content(file: Path, shown: str) -> Mapping[str, Any]:
     is_toml = file.suffix.lower() == ".toml"
     try:
         text = content.decode("utf-8-sig").replace("\r\n", "\n")
-        table = tomllib.loads(text) if is_toml else yaml.safe_load(text)
+        table = tomllib.loads(text) if is_toml else _Yaml(text).get_single_data()
     except _NO_TABLE as problem:
         raise BadInputError(
             f"{shown}: {_place_of(problem, content)}is not {'TOML' if is_toml else 'YAML'} "

@@ -1,5 +1,7 @@
 """What a source hands over: HetRec's five files, or one table of plays with its description."""
 
+import errno
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,24 @@ Stem = Literal["artists", "user_artists", "tags", "user_taggedartists", "user_fr
 
 REQUIRED: Final[tuple[Stem, ...]] = ("artists", "user_artists")
 OPTIONAL: Final[tuple[Stem, ...]] = ("tags", "user_taggedartists", "user_friends")
+
+
+def short_content(file: Path, most: int) -> bytes:
+    """Content of a file that ought to be short, and at most one byte more than it may have.
+
+    Args:
+        file: which is not waited for where it is a pipe, nor read without end where a device.
+        most: bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+        ValueError: its name cannot be one.
+    """
+    kind = stat.S_IFMT(file.stat().st_mode)
+    if kind not in (stat.S_IFREG, stat.S_IFDIR):  # a folder is refused by the system
+        raise OSError(errno.EINVAL, "a pipe or a device")
+    with file.open("rb") as opened:
+        return opened.read(most + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def open_folder(folder: Path, *, name: str | None = None, location: str | None =
         sizes = {path: (folder / path).stat().st_size for path in files}
         place = Place(
             location,
-            sizes or dict.fromkeys(_entries(folder), 0),
+            sizes or dict.fromkeys(map(_no_file, _entries(folder)), 0),
             lambda path: _content(folder / path),
         )
         return as_source(place, name=name)
@@ -73,6 +73,11 @@ def _files(folder: Path) -> Iterator[str]:
                 for below in _entries(folder / name)
                 if (folder / name / below).is_file()
             )
+
+
+def _no_file(name: str) -> str:
+    """What lies there in the place of files, as messages show it; a pipe may be named like one."""
+    return f"{name} (not a file)" if stem_of(name) else name
 
 
 def _entries(folder: Path) -> list[str]:
