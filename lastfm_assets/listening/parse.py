@@ -25,8 +25,16 @@ _INTEGER: Final = r"^\s*[+-]?[0-9]{1,18}\s*$"
 """Up to 18 digits: always within 64 bits."""
 _BLOCK_BYTES: Final = 1 << 26
 """Longest line that is read at all; a longer one makes the file unusable."""
+_HEADER_BYTES: Final = 1 << 16
+"""Longest header; each of its fields is a column, and these cost far more than their bytes."""
 _SHOWN: Final = 120
 """Characters of a bad header that an error message shows."""
+_UNCLOSED: Final = re.compile(r'(?<![^,\r\n])"(?:[^"\r\n]++|"")*+(?=[\r\n]|\Z)')
+"""A quote behind a comma with no other in its line, or one that only looks so from inside."""
+_LINE: Final = re.compile(r'(?:[^",][^,]*+|"(?:[^"]++|"")*+"[^,]*+|)(?:,|\Z)')
+"""A field that ends in its line, and what parts it from the next."""
+_NO_LINE: Final = np.empty(0, dtype=np.int64)
+NEVER_CLOSED: Final = "a quote is not closed in its line"
 
 
 def parse(raw: RawFile, table: RawTable) -> pd.DataFrame:
@@ -39,22 +47,26 @@ def parse(raw: RawFile, table: RawTable) -> pd.DataFrame:
     Returns:
         One row a non-blank line, in file order: `line` (int64, the header being line 1), one
         column a field of `table` (`Int64` or `str`; missing where the file lacks it), and `text`
-        and `reason`: missing, but for a line with the wrong number of fields or a field that
-        could not be typed.
+        and `reason`: missing, but for a line with the wrong number of fields, a quote that is not
+        closed in it, or a field that could not be typed.
 
     Raises:
         BadInputError: the header is not the one expected, or there is no row below it.
     """
     content = _as_utf8(raw)
     names, rest = _header(content, raw, table)
-    if not rest.strip():
+    unclosed: list[tuple[int, str]] = []
+    if raw.dialect.quoted and b'"' in rest:
+        content, unclosed = _without_unclosed(content)
+    columns, lines, refused = _split(content, raw, names) if rest.strip() else ({}, _NO_LINE, [])
+    typed = _typed(columns, lines, raw, table)
+    for rows, reason in ((refused, "wrong number of fields"), (unclosed, NEVER_CLOSED)):
+        if rows:
+            typed = pd.concat([typed, _untyped(rows, table, reason)], ignore_index=True)
+    if typed.empty:
         raise BadInputError(
             f"{raw.name}: only a header was found, expected rows below it; replace the file"
         )
-    columns, lines, refused = _split(content, raw, names)
-    typed = _typed(columns, lines, raw, table)
-    if refused:
-        typed = pd.concat([typed, _untyped(refused, table)], ignore_index=True)
     return typed.sort_values(Columns.LINE, kind="stable", ignore_index=True)
 
 
@@ -82,6 +94,11 @@ def _as_utf8(raw: RawFile) -> bytes:
 def _header(content: bytes, raw: RawFile, table: RawTable) -> tuple[list[str], bytes]:
     """Our column name for each field of the first line ("" if not needed), and the lines below."""
     line, *rest = re.split(rb"\r\n|\r|\n", content, maxsplit=1)
+    if len(line) > _HEADER_BYTES:
+        raise BadInputError(
+            f"{raw.name}: the first line is {len(line):,} bytes long, expected a header of at most "
+            f"{_HEADER_BYTES:,}; replace the file"
+        )
     first = line.decode()
     found = first.split(raw.dialect.delimiter)
     if raw.dialect.quoted:
@@ -98,6 +115,39 @@ def _header(content: bytes, raw: RawFile, table: RawTable) -> tuple[list[str], b
             f"replace the file or name its columns so (missing: {', '.join(missing) or 'none'})"
         )
     return ["" if field is None else field.column for field in fields], b"".join(rest)
+
+
+def _without_unclosed(content: bytes) -> tuple[bytes, list[tuple[int, str]]]:
+    """The content with a blank line in the place of each whose quote is not closed in it.
+
+    Else the reader would take all lines up to the next quote, or to the end of the file, for one
+    field. Also gives number and text of these lines.
+    """
+    text = content.decode()
+    found: list[tuple[int, str]] = []
+    kept: list[str] = []
+    number, done, seen = 1, 0, 0
+    for match in _UNCLOSED.finditer(text):
+        start = max(seen, text.rfind("\n", seen, match.start()) + 1)
+        start = max(start, text.rfind("\r", start, match.start()) + 1)
+        seen = match.end()
+        if start == 0 or _is_whole(text[start:seen]):  # a header is not for here to judge
+            continue
+        kept.append(f"{text[done:start]} ")  # the space keeps \r and \n apart around it
+        number += len(re.findall(r"\r\n|\r|\n", kept[-1]))
+        found.append((number, text[start:seen]))
+        done = seen
+    return "".join([*kept, text[done:]]).encode() if found else content, found
+
+
+def _is_whole(line: str) -> bool:
+    """Whether every quoted field of a line ends in it."""
+    at = 0
+    while field := _LINE.match(line, at):
+        if field.end() == len(line):
+            return True
+        at = field.end()
+    return False
 
 
 def _split(
@@ -180,12 +230,12 @@ def _column(text: pa.ChunkedArray, field: Field) -> tuple[pd.Series, np.ndarray,
     return numbers, ~_flags(good), f"{field.header} is not a whole number"
 
 
-def _untyped(refused: list[tuple[int, str]], table: RawTable) -> pd.DataFrame:
-    """Lines with the wrong number of fields, as rows without values."""
+def _untyped(refused: list[tuple[int, str]], table: RawTable, reason: str) -> pd.DataFrame:
+    """Refused lines, as rows without values."""
     rows = empty(table).reindex(range(len(refused)))
     rows[Columns.LINE] = np.array([number for number, _ in refused], dtype=np.int64)
     rows[Columns.TEXT] = pd.Series([text for _, text in refused], dtype="str")
-    rows[Columns.REASON] = "wrong number of fields"
+    rows[Columns.REASON] = reason
     return rows
 
 

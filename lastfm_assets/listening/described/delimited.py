@@ -1,5 +1,7 @@
 """Delimited text, packed or not, of any size and encoding, as pieces of rows."""
 
+import csv
+import io
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -43,12 +45,21 @@ def delimited_pieces(file: PlaysFile, on_progress: Progress) -> Iterator[Piece]:
         positions = positions_of(file, names)
         total = max(1, file.path.stat().st_size)
         with pa.OSFile(str(file.path)) as raw:
-            reader = pacsv.open_csv(utf8_stream(raw, file), **_options(file, len(names), lines))
-            for batch in reader:
-                yield lines.piece(batch, positions)
+            end, last = bytearray(), (0, "")
+            stream = utf8_stream(raw, file, end)
+            for batch in pacsv.open_csv(stream, **_options(file, len(names), lines)):
+                piece = lines.piece(batch, positions)
+                last = max(last, _last_of(piece, end))
+                yield piece
                 on_progress(min(raw.tell(), total), total)
             if rest := lines.rest():
                 yield _no_rows(names, positions, rest)
+                last = max(last, rest[-1])
+            if file.description.quoted and _is_open(last[1], file.description.delimiter):
+                raise BadInputError(
+                    f"{name}: the quote that is opened in line {last[0]} is never closed, and "
+                    "takes all lines behind it for one field; close it, or set quoted = false"
+                )
     except (OSError, UnicodeError) as problem:
         raise BadInputError(
             f"{name}: cannot be read ({reason_of(problem)}), expected a table of plays; check that "
@@ -58,6 +69,29 @@ def delimited_pieces(file: PlaysFile, on_progress: Progress) -> Iterator[Piece]:
         if len(lines.waiting) < _MOST_REFUSED:
             raise _unreadable(file, lines.n_read, problem) from None
         yield _no_rows(names, positions, lines.rest())
+
+
+def _last_of(piece: Piece, end: bytearray) -> tuple[int, str]:
+    """Line and text of a piece's last record; of a row only its last field, where that is open."""
+    last = max(piece.refused[-1:], default=(0, ""))
+    if not len(piece.lines) or piece.lines[-1] < last[0]:
+        return last
+    text = piece.texts(np.array([len(piece.lines) - 1]), "\x1f")[0].rpartition("\x1f")[2]
+    quotes = end.rstrip(b"\r\n")
+    is_closed = (len(quotes) - len(quotes.rstrip(b'"'))) % 2
+    is_long = not is_closed and re.search(LINE_END, text)
+    return int(piece.lines[-1]), f'"{text}' if is_long else ""
+
+
+def _is_open(text: str, delimiter: str) -> bool:
+    """Whether a record of several lines ends within a quoted field."""
+    if not re.search(LINE_END, text):
+        return False
+    try:
+        list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as problem:
+        return "unexpected end" in str(problem) or "field limit" in str(problem)
+    return False
 
 
 def _no_rows(names: list[str], positions: dict[str, int], refused: list[tuple[int, str]]) -> Piece:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lastfm_assets.errors import BadInputError
+from lastfm_assets.listening.described.texts import as_text
 from lastfm_assets.sources.described_keys import Moments
 
 FIRST: Final = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp())
@@ -174,7 +175,7 @@ def _seconds(times: pa.Array) -> npt.NDArray[np.float64]:
 
 
 def _text(column: pa.Array) -> pa.Array:
-    return pc.utf8_trim_whitespace(column.cast(pa.large_string()))
+    return pc.utf8_trim_whitespace(as_text(column))
 
 
 def _numbers(column: pa.Array) -> npt.NDArray[np.float64]:

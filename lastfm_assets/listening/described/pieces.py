@@ -39,8 +39,16 @@ class Piece:
 
     def texts(self, rows: npt.NDArray[np.int64], delimiter: str) -> list[str]:
         """Some rows as they stood in the file."""
-        fields = [column.take(pa.array(rows)).to_pylist() for column in self.whole.columns]
+        fields = [_values(column.take(pa.array(rows))) for column in self.whole.columns]
         return [delimiter.join(map(_text, row)) for row in zip(*fields, strict=True)]
+
+
+def _values(column: pa.Array) -> list[object]:
+    """Python's values; as text where Python has none, as of a day in the year 2,000,000."""
+    try:
+        return list(column.to_pylist())
+    except (ArithmeticError, ValueError):
+        return list(column.cast(pa.string()).to_pylist())
 
 
 def _text(field: object) -> str:

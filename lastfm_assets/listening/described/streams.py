@@ -2,33 +2,38 @@
 
 import codecs
 import io
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
 from lastfm_assets.sources.files import PlaysFile
 
+_END: Final = 64
+"""Bytes that are kept of the end of a content."""
 
-def utf8_stream(raw: pa.NativeFile, file: PlaysFile) -> pa.NativeFile:
+
+def utf8_stream(raw: pa.NativeFile, file: PlaysFile, end: bytearray | None = None) -> pa.NativeFile:
     """The content, unpacked, as valid UTF-8: PyArrow loses count of lines in which it is not.
 
     Args:
         raw: the opened file, which the caller closes.
         file: which file it is.
+        end: is given the last bytes of the content so far.
 
     Returns:
         A stream in which unknown bytes are U+FFFD.
     """
     is_packed = file.path.suffix.lower() == ".gz"
     unpacked = pa.CompressedInputStream(raw, "gzip") if is_packed else raw
-    recoded = _Recoded(unpacked, file.description.encoding)
+    recoded = _Recoded(unpacked, file.description.encoding, end)
     return pa.PythonFile(io.BufferedReader(recoded, 1 << 20), mode="r")
 
 
 class _Recoded(io.RawIOBase):
     """Any encoding as UTF-8; unknown bytes as U+FFFD."""
 
-    def __init__(self, stream: pa.NativeFile, encoding: str) -> None:
+    def __init__(self, stream: pa.NativeFile, encoding: str, end: bytearray | None) -> None:
+        self._end = end
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         self._ready = b""
@@ -43,6 +48,8 @@ class _Recoded(io.RawIOBase):
             self._is_over = not chunk
             text = self._decoder.decode(chunk, final=self._is_over)
             self._ready = text.encode(errors="replace")
+            if self._end is not None:
+                self._end[:] = (self._end + self._ready[-_END:])[-_END:]
         piece = self._ready[: len(buffer)]
         self._ready = self._ready[len(piece) :]
         buffer[: len(piece)] = piece

@@ -59,7 +59,7 @@ def coded(column: pa.Array) -> tuple[Coded, Flags]:
         The column; and (m,) which of its values have unknown bytes.
     """
     encoded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
-    texts = pc.utf8_trim_whitespace(_as_text(encoded.dictionary).fill_null(""))
+    texts = pc.utf8_trim_whitespace(as_text(encoded.dictionary).fill_null(""))
     if _flags(pc.or_(pc.match_substring(texts, "\n"), pc.match_substring(texts, "\r"))).any():
         texts = pc.replace_substring_regex(texts, r"\s*[\r\n]\s*", " ")
     codes = encoded.indices.cast(pa.int32()).fill_null(MISSING).to_numpy()
@@ -149,7 +149,7 @@ def are_ids(values: pa.Array) -> Flags:
     return _flags(pc.match_substring_regex(values, _AN_ID))
 
 
-def _as_text(values: pa.Array) -> pa.Array:
+def as_text(values: pa.Array) -> pa.Array:
     """Values as text; bytes that are no UTF-8 become U+FFFD."""
     try:
         return values.cast(pa.large_string())
