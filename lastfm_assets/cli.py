@@ -1,6 +1,7 @@
 """The console command `lastfm-assets`."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -308,10 +309,10 @@ def _at_least_one(n: int) -> None:
 
 
 def _number(option: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise BadInputError(f"{option} is {text!r}, expected a whole number") from None
+    # int() takes 1_0 and the digits of other scripts for numbers
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        raise BadInputError(f"{option} is {text[:80]!r}, expected a whole number")
+    return int(text)
 
 
 @app.command()
@@ -416,7 +417,8 @@ def _print_lists(
         own = [name for name in map(key_column, columns) if name in keyed]
         rows = keyed[[*columns, *own]].to_dict("records")
         readable = sys.stdout.encoding.lower() in {"utf-8", "utf8"}  # else escaped
-        sys.stdout.write(json.dumps(rows, ensure_ascii=not readable, indent=2) + "\n")
+        written = json.dumps(rows, ensure_ascii=not readable, indent=2)
+        sys.stdout.write(terminal.without_steering(written) + "\n")
     else:
         terminal.show_list(keyed, columns, lists.about.item)
 

@@ -78,6 +78,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     memory_gb: float | None = Field(
         None,
         gt=0,
+        le=1_000_000,
         description="Memory that a step may take, in GB; unset: four fifths of the machine's. "
         "Scores that lists are ranked by take a hundredth of it at most.",
     )

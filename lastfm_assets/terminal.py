@@ -1,6 +1,7 @@
 """What the command line shows: tables on stdout, everything else on stderr."""
 
 import itertools
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ _BEYOND: Final = {
     "users_served": "served",
 }
 """Figures beyond accuracy with their titles; `beyond_accuracy` says what they are."""
+_STEERING: Final = re.compile(r"[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""What JSON may hold as it is and a terminal obeys: C1, marks of direction and without width."""
 _NUMBERS: Final = (Columns.RANK, Columns.ARTIST, Columns.USER, Columns.SCORE)
 
 
@@ -246,7 +249,7 @@ def _short(value: Any) -> str:
 def _table(columns: list[str], *, numbers: Any) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left")
+        table.add_column(Text(_plain(column)), justify="right" if column in numbers else "left")
     return table
 
 
@@ -259,6 +262,11 @@ def _cell(value: Any) -> str:
 def _plain(text: str) -> str:
     """Without characters that steer a terminal or turn its writing direction."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def without_steering(written: str) -> str:
+    """JSON that says the same, with all that steers a terminal escaped by its number."""
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
 def _say(text: str) -> None:

@@ -200,7 +200,7 @@ CASES = {
     # a listener's plays
     "missing plays": typed("recommend --plays /no/such.csv", "/no/such.csv: cannot be read"),
     "plays of noise": plays(NOISE, "plays.csv: "),
-    "empty plays": plays("", "plays.csv: not readable"),
+    "empty plays": plays("", "plays.csv: not a readable CSV"),
     "plays with another header": plays("who,what\n1,2\n", "the header is 'who,what'"),
     "plays of nobody known": plays("artist_id\n99999999\n", "none of its 1 rows names an artist"),
     "plays without rows": plays("artist_id,plays\n", "none of its 0 rows names an artist"),

@@ -75,6 +75,7 @@ def _utc(moment: datetime) -> str:
 
 
 def _short(text: str) -> str:
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
     return textwrap.shorten(text, MAX_MESSAGE, placeholder=" ...") or text[:MAX_MESSAGE]
 
 

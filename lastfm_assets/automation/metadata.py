@@ -11,6 +11,7 @@ import pandas as pd
 
 from lastfm_assets.findings import Finding, Rule
 from lastfm_assets.progress import Progress
+from lastfm_assets.sources.hetrec import one_line
 from lastfm_assets.vocabulary import column_note
 
 OWNERS: Final = ["team:recommendations"]
@@ -102,7 +103,7 @@ def _cell(value: Any) -> str | float | bool:
         return float(f"{value:.6g}")
     if isinstance(value, bool | int):
         return value
-    text = str(value)
+    text = one_line(str(value)[: 2 * _CELL])  # names from strangers may turn or break a row
     return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"
 
 

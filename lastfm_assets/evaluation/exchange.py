@@ -14,8 +14,12 @@ from lastfm_assets.vocabulary import Columns
 
 HELD_OUT_COLUMNS: Final = (Columns.USER, Columns.ARTIST)
 LISTS_COLUMNS: Final = (Columns.USER, Columns.ARTIST, Columns.SCORE)
+_KNOWN: Final = (*LISTS_COLUMNS, Columns.NAME, Columns.PLAYS)
+"""Columns that are read of anybody's table."""
 _WHOLE: Final = r"-?[0-9]{1,18}"
 """Up to 18 digits: always within 64 bits."""
+_LONG_HEADER: Final = re.compile(rb"\s*[^\r\n]{65536}")
+"""pandas makes an object of each column of it, which takes minutes from a hundred thousand on."""
 
 
 def read_pairs(content: bytes, name: str) -> pd.DataFrame:
@@ -110,21 +114,7 @@ def as_json(
 
 def _read(content: bytes, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
     expected = ",".join(columns)
-    try:
-        table = pd.read_csv(
-            io.BytesIO(content), dtype="str", keep_default_na=False, encoding="utf-8-sig"
-        )
-    except (ValueError, UnicodeError) as problem:
-        reason = " ".join(str(problem).split())[:120]
-        raise BadInputError(
-            f"{name}: not a readable CSV ({reason}); expected the header {expected!r} and rows"
-        ) from None
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes a surplus field for an index
-        raise BadInputError(
-            f"{name}: rows have more fields than the header, expected {expected!r} rows; correct it"
-        )
-    table.columns = table.columns.str.strip()
-    table = table.loc[:, ~table.columns.duplicated()]
+    table = read_table(content, name, f"the header {expected!r} and rows")
     missing = [column for column in columns if column not in table.columns]
     if missing:
         found = ",".join(map(str, table.columns))[:120]
@@ -139,3 +129,39 @@ def _read(content: bytes, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         row = int(empty.to_numpy().argmax())
         raise BadInputError(f"{name}: row {row + 1} has an empty field, expected {expected!r}")
     return table
+
+
+def read_table(content: bytes, name: str, expected: str) -> pd.DataFrame:
+    """A CSV that somebody hands in, as text.
+
+    Args:
+        content: the file.
+        name: its name, for messages.
+        expected: what messages say was expected.
+
+    Returns:
+        Its columns by their names without space around, each as text.
+
+    Raises:
+        BadInputError: it is no CSV in UTF-8, a row has more fields than the header, or a column
+            is there twice.
+    """
+    if _LONG_HEADER.match(content):
+        raise BadInputError(f"{name}: the first line is over 64 KiB long, expected {expected}")
+    try:
+        table = pd.read_csv(
+            io.BytesIO(content), dtype="str", keep_default_na=False, encoding="utf-8-sig"
+        )
+    except (ValueError, UnicodeError) as problem:
+        reason = " ".join(str(problem).split())[:120]
+        raise BadInputError(f"{name}: not a readable CSV ({reason}); expected {expected}") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes a surplus field for an index
+        raise BadInputError(
+            f"{name}: rows have more fields than the header, expected {expected}; correct it"
+        )
+    names = table.columns.str.strip()
+    plain = names.str.replace(r"\.[0-9]+$", "", regex=True)  # pandas numbers those of one name
+    twice = [one for one in _KNOWN if (plain == one).sum() > 1]
+    if twice:
+        raise BadInputError(f"{name}: the header has {twice[0]} twice, expected {expected}")
+    return table.set_axis(names, axis=1)

@@ -33,6 +33,8 @@ def keys_of(ids: np.ndarray, keys: pd.DataFrame, kind: Kind) -> pd.Series:
 
 def id_of(key: str, keys: pd.DataFrame, kind: Kind) -> int | None:
     """The number that stands for one key of a source; None where it has no such key."""
+    if key.encode(errors="ignore").decode() != key:
+        return None  # bytes that a terminal handed in and that are no text
     found = keys.loc[(keys[Columns.KIND] == kind) & (keys[Columns.KEY] == key), Columns.ID]
     return int(found.iloc[0]) if len(found) else None
 

@@ -1,7 +1,7 @@
 """Reads the published lists, and asks the serving model for what they do not hold."""
 
 import difflib
-import io
+import re
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,8 +10,10 @@ import pandas as pd
 import scipy.sparse as sps
 
 from lastfm_assets.errors import BadInputError, StoreError
+from lastfm_assets.evaluation.exchange import read_table
 from lastfm_assets.io import Store
 from lastfm_assets.listening.about import About
+from lastfm_assets.listening.clean import MOST_PLAYS
 from lastfm_assets.listening.keys import Kind, id_of, ids_of, key_column, keys_of
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.models.trained import TrainedModel
@@ -139,10 +141,11 @@ class Lists:
         known = id_of(user, self.keys, "user")
         if known is not None or self.about.ids == "text":
             return known
-        try:
-            return int(user)
-        except ValueError:
-            raise BadInputError(f"--user is {user!r}, expected a whole number") from None
+        # int() takes 1_0 and the digits of other scripts for numbers
+        digits = re.fullmatch(r"\s*([+-]?[0-9]{1,30})\s*", user)
+        if digits is None:
+            raise BadInputError(f"--user is {user[:80]!r}, expected a whole number")
+        return int(digits[1])
 
     def _no_list(self, user: str) -> BadInputError:
         users = self._published.user_ids(self.version)
@@ -193,6 +196,7 @@ def _find(artist: str, artists: pd.DataFrame, item: str) -> int:
     if artist.isascii() and artist.isdigit() and known.astype("str").eq(artist).any():
         return int(artist)
     folded = artists[Columns.NAME].str.casefold()
+    artist = artist.encode(errors="replace").decode()  # a terminal may hand in any bytes
     named = artists.loc[folded == artist.casefold(), Columns.ARTIST]
     if len(named):
         return int(named.iloc[0])
@@ -208,15 +212,8 @@ def _read_plays(
     content: bytes, name: str, names: pd.Series, keys: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Columns of the catalogue, plays, and how many rows were of no use, from a listener's CSV."""
-    expected = "expected CSV with the header artist_id,plays or artist_name,plays"
-    try:
-        table = pd.read_csv(
-            io.BytesIO(content), dtype="str", keep_default_na=False, encoding="utf-8-sig"
-        )
-    except (ValueError, UnicodeError) as problem:
-        reason = " ".join(str(problem).split())[:120]
-        raise BadInputError(f"{name}: not readable ({reason}); {expected}") from None
-    table.columns = table.columns.str.strip()
+    expected = "CSV with the header artist_id,plays or artist_name,plays"
+    table = read_table(content, name, expected)
     place = pd.Series(np.arange(len(names)), index=names.index)
     if Columns.ARTIST in table.columns:
         if (keys[Columns.KIND] == "artist").any():
@@ -230,16 +227,18 @@ def _read_plays(
         folded = folded[~folded.index.duplicated()]
         column = table[Columns.NAME].str.strip().str.casefold().map(folded)
     else:
-        raise BadInputError(f"{name}: the header is {','.join(table.columns)[:80]!r}; {expected}")
+        raise BadInputError(
+            f"{name}: the header is {','.join(table.columns)[:80]!r}; expected {expected}"
+        )
     if Columns.PLAYS in table.columns:
         counts = pd.to_numeric(table[Columns.PLAYS], errors="coerce")
     else:
         counts = pd.Series(1.0, index=table.index)
-    usable = column.notna() & (counts > 0) & (counts < np.inf)
+    usable = column.notna() & (counts > 0) & (counts <= MOST_PLAYS)
     if not usable.any():
         raise BadInputError(
             f"{name}: none of its {len(table)} rows names an artist of the catalogue with plays "
-            f"above zero; {expected}"
+            f"above zero; expected {expected}"
         )
     summed = counts[usable].groupby(column[usable].astype("int64")).sum()
     return summed.index.to_numpy(), summed.to_numpy(np.float32), int((~usable).sum())

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import IO, Any
 
 from lastfm_assets.sql.query import Answer
+from lastfm_assets.terminal import without_steering
 
 
 def write_csv(answer: Answer, file: IO[str]) -> None:
@@ -28,7 +29,8 @@ def write_json(answer: Answer, file: IO[str]) -> None:
     for rows in answer.batches:
         for row in rows:
             values = dict(zip(columns, map(json_value, row), strict=True))
-            file.write(between + json.dumps(values, ensure_ascii=False, allow_nan=False))
+            written = json.dumps(values, ensure_ascii=False, allow_nan=False)
+            file.write(between + without_steering(written))
             between = ",\n"
     file.write("[]\n" if between == "[\n" else "\n]\n")
 
