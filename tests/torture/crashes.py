@@ -8,6 +8,7 @@ succeed, and publish what an undisturbed one publishes of the same source.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -42,6 +43,11 @@ _STEPS: Final = {
     "gate": "evaluation",
 }
 """Steps that are named otherwise than the stage that they belong to."""
+
+Moment = Callable[[Callable[[], str], Callable[[], bool]], bool]
+"""Waits for the moment of a signal; whether it has come.
+
+It is told how to see what a refresh says, and whether the refresh is gone."""
 
 
 @dataclass
@@ -98,19 +104,18 @@ class Round:
         self.world, self.place, self.turn, self.done = world, place, turn, done
         self.before = place.history()
 
-    def disturbed_by(self, number: int, moment: Callable[[Callable[[], str], int], bool]) -> None:
+    def disturbed_by(self, number: int, moment: Moment) -> None:
         """Starts a refresh, signals it at the moment, and judges what is left.
 
         Args:
             number: of the signal.
-            moment: waits for it; told how to see what the refresh says, and its process id;
-                whether the refresh is to be signalled.
+            moment: when.
         """
         name = f"{self.place.kind}-{self.turn}"
         child = self.world.zygote.start(
             self.world.refresh(self.turn), environment=self.place.environment, name=name
         )
-        if moment(lambda: child.said, child.pid):
+        if moment(lambda: child.said, lambda: not Path(f"/proc/{child.pid}").exists()):
             child.signal(number)
         ended = child.wait()
         self.judge(number, ended.code, ended.said)
@@ -164,22 +169,22 @@ def _of_stop(number: int, code: int, said: str, status: str) -> list[str]:
     return wrong
 
 
-def after(seconds: float) -> Callable[[Callable[[], str], int], bool]:
+def after(seconds: float) -> Moment:
     """That long after the start."""
 
-    def wait(_said: Callable[[], str], _pid: int) -> bool:
+    def wait(_said: Callable[[], str], _is_gone: Callable[[], bool]) -> bool:
         time.sleep(seconds)
         return True
 
     return wait
 
 
-def behind(line: str, seconds: float) -> Callable[[Callable[[], str], int], bool]:
+def behind(line: str, seconds: float) -> Moment:
     """That long after a line has been said; not at all where it is over before."""
 
-    def wait(said: Callable[[], str], pid: int) -> bool:
+    def wait(said: Callable[[], str], is_gone: Callable[[], bool]) -> bool:
         while line not in said():
-            if not Path(f"/proc/{pid}").exists():
+            if is_gone():
                 return False
             time.sleep(0.003)
         time.sleep(seconds)
@@ -188,7 +193,7 @@ def behind(line: str, seconds: float) -> Callable[[Callable[[], str], int], bool
     return wait
 
 
-def some_moment(chance: random.Random, seconds: float) -> Callable[[Callable[[], str], int], bool]:
+def some_moment(chance: random.Random, seconds: float) -> Moment:
     """A moment within a whole refresh of so many seconds, or close behind a line that tells."""
     if chance.random() < _SHARE_OF_TARGETS:
         return behind(chance.choice(TARGETS), chance.uniform(0.0, seconds / 10))
@@ -240,9 +245,10 @@ def kill_the_command(world: World, place: Place, *, kills: int, seed: int) -> Cr
                 start_new_session=True,
             )
         moment = behind("raw_files", chance.uniform(0.0, world.seconds))
-        if moment(log.read_text, process.pid) and process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        this.judge(signal.SIGKILL, process.wait(120), log.read_text())
+        if moment(log.read_text, lambda process=process: process.poll() is not None):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        this.judge(signal.SIGKILL, process.wait(600), log.read_text())
     done.seconds = time.monotonic() - began
     return done
 
@@ -275,8 +281,7 @@ def crashes(
                 done.add(kill_many(world, place, kills=share, seed=seed + number, until=until))
                 if kind == "local":
                     done.add(stop_some(world, place, stops=max(2, kills // 12), seed=seed))
-                    few = max(1, kills // 50)
-                    done.add(kill_the_command(world, place, kills=few, seed=seed))
+                    done.add(kill_the_command(world, place, kills=kills // 50, seed=seed))
     return done
 
 

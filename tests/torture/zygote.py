@@ -35,6 +35,8 @@ _IMPORTED: Final = (
     "threadpoolctl",
 )
 """What a refresh imports when it first needs it."""
+_PATIENCE: Final = 600.0
+"""Seconds that anything may take, on a machine that has much else to do."""
 _OURS: Final = ("LASTFM_", "DAGSTER_", "AWS_")
 
 
@@ -83,7 +85,7 @@ class Child:
         figures = tuple(json.loads(line) for line in answer["figures"])
         return Ended(int(answer["code"]), took, self.said, figures)
 
-    def wait(self, seconds: float = 300.0) -> Ended:
+    def wait(self, seconds: float = _PATIENCE) -> Ended:
         """Waits for its end.
 
         Raises:
@@ -118,7 +120,7 @@ class Zygote:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()
-        answer = self.answer(60.0)
+        answer = self.answer(_PATIENCE)  # it imports before it answers its first request
         assert answer is not None
         return Child(self, int(answer["pid"]), log)
 
@@ -153,23 +155,23 @@ def started(folder: Path, preload: Mapping[str, str] | None = None) -> Iterator[
     folder.mkdir(parents=True, exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, str(Path(__file__))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=(folder / "zygote.log").open("ab"),
-        env=kept | one_thread | {"MPLBACKEND": "agg"} | dict(preload or {}),
-    )
-    try:
-        yield Zygote(process, folder)
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()  # it ends by itself, and its child with it
+    with (folder / "zygote.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=kept | one_thread | {"MPLBACKEND": "agg"} | dict(preload or {}),
+        )
+    with process:
         try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
+            yield Zygote(process, folder)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()  # it ends by itself once it has read all
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(30)
             process.kill()
-            process.wait()
 
 
 def _warm_up() -> None:
