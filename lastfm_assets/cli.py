@@ -66,12 +66,19 @@ def refresh(
     everything: Annotated[
         bool, typer.Option("--all", help="Make again what is current, too.")
     ] = False,
+    accept_drift: Annotated[
+        str | None,
+        typer.Option(help="Mark, as a refusal gives it, and reason of a change that is right."),
+    ] = None,
 ) -> None:
     """Run the chain: raw files, cleaning, models, evaluation, gate, published lists.
 
     What would come out as it is already is left alone.
     """
-    settings = _settings(source, store).model_copy(update={"engine": engine} if engine else {})
+    given = {"engine": engine, "accept_drift": accept_drift}
+    settings = _settings(source, store).model_copy(
+        update={name: value for name, value in given.items() if value}
+    )
     from lastfm_assets.automation.refresh import run_refresh  # noqa: PLC0415 (imports Dagster)
     from lastfm_assets.automation.stopping import run_until_stopped  # noqa: PLC0415 (likewise)
 
@@ -84,6 +91,8 @@ def refresh(
         _fail(outcome.message, outcome.exit_code)
     terminal.note(f"done in {time.perf_counter() - started:.0f} s")
     terminal.show_summary(settings)
+    for warning in outcome.warnings:
+        terminal.note(f"WARNING: {warning}")
 
 
 @app.command()

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidationInf
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.evaluation.judged_users import JUDGED_USERS
 from lastfm_assets.models.trained import MODELS, PRODUCTS
+from lastfm_assets.recommendations.acceptance import Acceptance
 
 _PROJECT: Final = Path(__file__).parents[1]
 PREFIX: Final = "LASTFM_"
@@ -56,6 +57,11 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     champion: str | None = Field(
         None,
         description="Model that serves although another may be better; unset: the best one.",
+    )
+    accept_drift: str | None = Field(
+        None,
+        description="Mark and reason of one change beyond a bound that is right; another change "
+        "is refused again.",
     )
     models: str | None = Field(
         None,
@@ -121,6 +127,13 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
             raise ValueError(f"no such model, expected one of {', '.join(MODELS)}")
         return name
 
+    @field_validator("accept_drift")
+    @classmethod
+    def _drift_is_named_with_a_reason(cls, said: str | None) -> str | None:
+        if said is not None:
+            Acceptance.parsed(said)
+        return said
+
     @field_validator(*_SCHEMES)
     @classmethod
     def _url_is_of_a_known_kind(
@@ -131,6 +144,20 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         if plain is not None and plain.partition("://")[0] not in known:
             raise ValueError(f"expected a URL that begins with {' or '.join(known)}://")
         return url
+
+    @property
+    def accepted_drift(self) -> Acceptance | None:
+        """The change that an operator accepts.
+
+        Raises:
+            BadInputError: it is not named, or the reason is missing.
+        """
+        if self.accept_drift is None:
+            return None
+        try:
+            return Acceptance.parsed(self.accept_drift)
+        except ValueError as problem:
+            raise BadInputError(f"--accept-drift is {self.accept_drift!r}: {problem}") from None
 
     def require_champion_among(self, models: Container[str]) -> None:
         """Refuses a champion that does not compete.

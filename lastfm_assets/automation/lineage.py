@@ -18,12 +18,14 @@ from lastfm_assets.evaluation.metrics import AUC, METRICS
 from lastfm_assets.evaluation.segments import KIND, SEGMENT, USERS
 from lastfm_assets.insight.history import HISTORY
 from lastfm_assets.listening.about import ABOUT
+from lastfm_assets.listening.profile import PROFILE
 from lastfm_assets.listening.tables import RAW_TABLES
 from lastfm_assets.models.trained import MODELS
 from lastfm_assets.music.audio_features import AUDIO_FEATURES
 from lastfm_assets.music.correlations import AUDIO_CORRELATIONS
 from lastfm_assets.music.tag_popularity import TAG_POPULARITY
 from lastfm_assets.music.tag_trends import TAG_TRENDS
+from lastfm_assets.recommendations.drift import DRIFT
 from lastfm_assets.studies.lightfm_epochs import COLUMNS as LIGHTFM_EPOCHS
 from lastfm_assets.studies.rating_error import COLUMNS as RATING_ERROR
 from lastfm_assets.studies.weighting_effect import COLUMNS as WEIGHTING_EFFECT
@@ -80,6 +82,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "listening/rejected_rows": (Columns.FILE, Columns.LINE, Columns.TEXT, Columns.REASON),
         "listening/split": (*_PLAYED, Columns.PART),
         "listening/training_tags": _TAGGED,
+        "listening/profile": PROFILE,
         **{f"evaluation/{name}": (Columns.PART, Columns.USER, *_METRICS) for name in MODELS},
         "evaluation/comparison": ("metric", *COMPARISON),
         "evaluation/segments": tuple(_segment_columns()),
@@ -96,6 +99,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "recommendations/top_artists": TOP_LIST,
         "recommendations/similar_artists": SIMILAR_LIST,
         "recommendations/similar_users": SIMILAR_USERS,
+        "recommendations/drift": DRIFT,
         "recommendations/published": TOP_LIST,
         "insight/history": HISTORY,
         "insight/tag_trends": TAG_TRENDS,

@@ -56,7 +56,7 @@ def failure_of(events: Sequence[dg.DagsterEvent]) -> Failure:
     Returns:
         A failure even where no event tells of one: then the run itself did not start or end.
     """
-    checks = tuple(_failed_checks(events))
+    checks = tuple(_failed_checks(events, dg.AssetCheckSeverity.ERROR))
     steps = [event for event in events if event.event_type is dg.DagsterEventType.STEP_FAILURE]
     for event in steps:
         failure = _of_step(event, checks)
@@ -106,7 +106,22 @@ def _of_run(events: Sequence[dg.DagsterEvent]) -> Failure:
     return Failure(1, text, "error", _cause("run", text))
 
 
-def _failed_checks(events: Sequence[dg.DagsterEvent]) -> list[FailedCheck]:
+def warnings_of(events: Sequence[dg.DagsterEvent]) -> tuple[str, ...]:
+    """A line for each check that did not pass and stops nothing.
+
+    Args:
+        events: see `failure_of`.
+    """
+    warn = dg.AssetCheckSeverity.WARN
+    return tuple(
+        f"check {check.name} on {check.asset} did not pass: {check.facts}"
+        for check in _failed_checks(events, warn)
+    )
+
+
+def _failed_checks(
+    events: Sequence[dg.DagsterEvent], severity: dg.AssetCheckSeverity
+) -> list[FailedCheck]:
     evaluations = [
         event.asset_check_evaluation_data
         for event in events
@@ -119,7 +134,7 @@ def _failed_checks(events: Sequence[dg.DagsterEvent]) -> list[FailedCheck]:
             _one_line(shown_facts(evaluation)),
         )
         for evaluation in evaluations
-        if not evaluation.passed
+        if not evaluation.passed and evaluation.severity == severity
     ]
 
 

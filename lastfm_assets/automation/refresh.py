@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
@@ -10,7 +11,7 @@ from dagster._core.instance.ref import InstanceRef
 from lastfm_assets.automation.failures import of_dagsters_storage
 from lastfm_assets.automation.instance import prepare_home
 from lastfm_assets.automation.jobs import REFRESH, TUNING
-from lastfm_assets.automation.outcome import failure_of
+from lastfm_assets.automation.outcome import failure_of, warnings_of
 from lastfm_assets.automation.plan import plan_refresh
 from lastfm_assets.automation.unattended import run_under_way, tags_of_this_process
 from lastfm_assets.definitions import build_definitions
@@ -18,6 +19,9 @@ from lastfm_assets.errors import BadInputError
 from lastfm_assets.io import Store
 from lastfm_assets.settings import Settings
 from lastfm_assets.writer import held
+
+ACCEPTED_TAG: Final = "lastfm_assets/accepted_drift"
+"""Tag of a run for which an operator accepts a change beyond a bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Outcome:
     message: str
     """One line; empty where all went well."""
     run_id: str
+    warnings: tuple[str, ...] = ()
+    """A line for each check that did not pass and stops nothing."""
 
 
 def run_refresh(
@@ -52,10 +58,11 @@ def run_refresh(
         How it ended; whatever failed is in the web UI too, under the run's id.
 
     Raises:
-        BadInputError: a selection names nothing.
+        BadInputError: a selection names nothing, or an accepted change is not named as it should.
         StoreHeldError: another process writes to the store.
         StoreError: the store, or Dagster's own storage, cannot be written to.
     """
+    accepted = settings.accepted_drift
     definitions = build_definitions(settings)
     job = definitions.resolve_job_def(REFRESH)
     home = prepare_home()
@@ -72,6 +79,8 @@ def run_refresh(
                 "for it, or cancel it in the web UI"
             )
         tags = tags_of_this_process()
+        if accepted is not None:
+            tags[ACCEPTED_TAG] = f"{accepted.mark} {accepted.reason}"
         if select:
             chosen = _selected(definitions, select)
             if not chosen <= job.asset_layer.selected_asset_keys:  # a study, perhaps
@@ -91,7 +100,7 @@ def run_refresh(
             tags=tags,
         )
     if result.success:
-        return Outcome(0, "", result.run_id)
+        return Outcome(0, "", result.run_id, warnings_of(result.all_events))
     failure = failure_of(result.all_events)
     return Outcome(failure.exit_code, failure.message, result.run_id)
 

@@ -44,6 +44,7 @@ _MONTHS: Final = "insight/tag_trends"
 _TAGS: Final = ("listening", "tag_assignments")
 _SPLIT: Final = key("listening", "split")
 _LISTS: Final = key("recommendations", "top_artists")
+_DRIFT: Final = key("recommendations", "drift")
 _SIMILAR: Final = key("recommendations", "similar_artists")
 _OPTIONAL: Final = {name: key(*name.split("/")) for name in (_SOURCE, _KEYS, *STUDY_TABLES)}
 """Tables that the report shows where they are there, and waits for nowhere."""
@@ -104,6 +105,7 @@ def history_table(
         "tag_assignments": dg.AssetIn(key("listening", "tag_assignments")),
         "rejected_rows": dg.AssetIn(key("listening", "rejected_rows")),
         "history": dg.AssetIn(HISTORY_KEY),
+        "drift": dg.AssetIn(_DRIFT),
     },
     # of the raw tables only their rows are counted, of the others as much is read as is shown
     deps=[
@@ -130,6 +132,7 @@ def history_table(
         "insight/judged.py",
         "insight/lookup.py",
         "insight/months.py",
+        "insight/moved.py",
         "insight/nouns.py",
         "insight/opening.py",
         "insight/popular.py",
@@ -160,6 +163,7 @@ def report(  # noqa: PLR0917 (as many tables as the page shows)
     tag_assignments: pd.DataFrame,
     rejected_rows: pd.DataFrame,
     history: pd.DataFrame,
+    drift: pd.DataFrame,
     *,
     store: dg.ResourceParam[Store],
     io_manager: dg.ResourceParam[StoreIOManager],
@@ -191,6 +195,7 @@ def report(  # noqa: PLR0917 (as many tables as the page shows)
             ),
             similar_artists=io_manager.read(step, _SIMILAR, pd.DataFrame) if searched else None,
             history=history,
+            drift=drift,
             rows_read={
                 table.stem: io_manager.rows(step, key("raw", table.asset)) for table in RAW_TABLES
             },
@@ -291,6 +296,6 @@ def _started(context: dg.AssetExecutionContext) -> datetime:
 def _published_version(store: Store) -> int | None:
     """Of what readers see now; None where nothing was ever published."""
     try:
-        return PublishedLists(store.root).history()[0].number
+        return PublishedLists(store.root).version().number
     except StoreError:
         return None

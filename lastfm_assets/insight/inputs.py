@@ -44,6 +44,8 @@ class ReportInputs:
     """Tables of `studies.STUDY_TABLES` by their assets' keys; one that is not here was not made."""
     item: str = ARTIST
     """What is recommended, in the singular."""
+    drift: pd.DataFrame | None = None
+    """See `recommendations.drift.DRIFT`; None where nothing was compared."""
     keys: pd.DataFrame | None = None
     """`kind, id, key`: the source's own ids, where those are text; None or empty: numbers."""
 

@@ -20,6 +20,7 @@ from lastfm_assets.insight.judged import (
     train_chart,
 )
 from lastfm_assets.insight.lookup import Lookup, lookup
+from lastfm_assets.insight.moved import moved_sentences, moved_table
 from lastfm_assets.insight.quality import files_read, quality_sentences, refusals
 from lastfm_assets.insight.served import Exposure, exposure, exposure_chart
 from lastfm_assets.insight.studies import study_charts
@@ -65,6 +66,8 @@ def build_report(inputs: ReportInputs) -> Report:
         "quality": quality_sentences(inputs.rows_read, inputs.rejected_rows, inputs.split, noun),
         "files": files_read(inputs.rows_read, inputs.rejected_rows),
         "refusals": refusals(inputs.rejected_rows),
+        "moved": [] if inputs.drift is None else moved_sentences(inputs.drift, noun),
+        "drift": None if inputs.drift is None else moved_table(inputs.drift, noun),
         "data": base64.b64encode(found.content).decode() if found else "",
         "search_says": opening.search_says(found, inputs),
         "moment": opening.moment(inputs.refreshed_at),

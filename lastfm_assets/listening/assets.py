@@ -31,6 +31,7 @@ from lastfm_assets.listening.clean import (
 from lastfm_assets.listening.load import read_tables
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.memory import bytes_to_clean, rows_expected
+from lastfm_assets.listening.profile import TOTALS, profile, total
 from lastfm_assets.listening.side import without_pairs
 from lastfm_assets.listening.split import pairs_of, split
 from lastfm_assets.listening.tables import RAW_TABLES
@@ -80,6 +81,7 @@ _CLEAN = {
 SPLIT = key("listening", "split")
 _PLAYS = key("raw", "user_artists")
 TRAINING_TAGS = key("listening", "training_tags")
+PROFILE = key("listening", "profile")
 SOURCE_KEY = key("raw", "source")
 _PARSING = code_version(
     *(f"listening/{name}.py" for name in ("about", "blocks", "keys", "load", "parse", "tables")),
@@ -254,6 +256,29 @@ def cleaned(
 def _by_reason(rejected: pd.DataFrame) -> dict[str, int]:
     said = rejected[Columns.FILE] + ": " + rejected[Columns.REASON]
     return {str(reason): int(count) for reason, count in said.value_counts().items()}
+
+
+@dg.asset(
+    key=PROFILE,
+    ins={"interactions": dg.AssetIn(key("listening", "interactions"))},
+    group_name="listening",
+    kinds={"pandas", "parquet"},
+    owners=OWNERS,
+    code_version=code_version("listening/profile.py"),
+    metadata=columns_of(PROFILE),
+)
+@fails_clearly
+def profile_table(interactions: pd.DataFrame) -> dg.MaterializeResult[pd.DataFrame]:
+    """What the plays look like in figures, so that the next refresh can be compared with them.
+
+    Totals, histograms of plays and of artists a user, and a sample of the artists; it is kept
+    beside every published version, and is small whatever the size of the data.
+    """
+    table = profile(interactions)
+    figures = {figure: total(table, figure) for figure in TOTALS}
+    return dg.MaterializeResult(
+        value=table, metadata=table_metadata(table, **figures, **lineage_of(PROFILE))
+    )
 
 
 @dg.asset(

@@ -61,6 +61,9 @@ split_checks = rules_as_checks(
     kind=pd.DataFrame,
     others={"interactions": _INTERACTIONS},
 )
+profile_checks = rules_as_checks(
+    key("listening", "profile"), rules.PROFILE_RULES, kind=pd.DataFrame
+)
 matrix_checks = rules_as_checks(
     key("listening", "weighted_matrix"),
     rules.MATRIX_RULES,

@@ -16,6 +16,14 @@ from lastfm_assets.listening.clean import (
     MOST_PLAYS,
 )
 from lastfm_assets.listening.matrix import ListeningMatrix
+from lastfm_assets.listening.profile import (
+    ARTISTS_OF_A_USER,
+    PLAYS_OF_A_PAIR,
+    SAMPLED,
+    SAMPLED_ARTIST,
+    rows_of,
+    total,
+)
 from lastfm_assets.listening.split import HELD_OUT_SHARE, VALIDATION_SHARE
 from lastfm_assets.vocabulary import PARTS, Columns
 
@@ -225,6 +233,16 @@ def weights_are_finite(matrix: ListeningMatrix, split_pairs: pd.DataFrame) -> Fi
     return no_violations(unusable=(~usable).sum(), all_zero=int(not matrix.weights.any()))
 
 
+def profile_counts_everything(profile: pd.DataFrame) -> Finding:
+    """Histograms count every pair and every user, and as many artists are sampled as there are."""
+    figures = ((PLAYS_OF_A_PAIR, "pairs"), (ARTISTS_OF_A_USER, "users"))
+    missed = {
+        what: total(profile, what) - int(rows_of(profile, of)[1].sum()) for of, what in figures
+    }
+    sampled = min(total(profile, "artists"), SAMPLED) - len(rows_of(profile, SAMPLED_ARTIST)[0])
+    return no_violations(**missed, artists=sampled)
+
+
 RAW_RULES: Final[list[Rule]] = [lines_are_numbered]
 REQUIRED_RAW_RULES: Final[list[Rule]] = [lines_are_numbered, has_rows]
 SOURCE_RULES: Final[list[Rule]] = [says_what_it_recommends]
@@ -240,4 +258,5 @@ SPLIT_RULES: Final[list[Rule]] = [
     held_out_is_last,
 ]
 TRAINING_TAG_RULES: Final[list[Rule]] = [no_tag_of_a_held_out_pair]
+PROFILE_RULES: Final[list[Rule]] = [profile_counts_everything]
 MATRIX_RULES: Final[list[Rule]] = [held_out_pairs_are_not_seen, weights_are_finite]

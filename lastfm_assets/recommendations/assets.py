@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -19,6 +20,7 @@ from lastfm_assets.automation.metadata import (
 )
 from lastfm_assets.automation.pictures import picture
 from lastfm_assets.automation.plan import SKIPPED_TAG
+from lastfm_assets.automation.resources import StoreIOManager, step_of
 from lastfm_assets.errors import GateRefusedError
 from lastfm_assets.evaluation.gate import Champion, require_approved, threshold_now
 from lastfm_assets.io import Store
@@ -39,10 +41,23 @@ from lastfm_assets.models.trained import (
 )
 from lastfm_assets.provenance import code_version
 from lastfm_assets.recommendations import charts
+from lastfm_assets.recommendations.drift import BLOCKS, WARNS
+from lastfm_assets.recommendations.drift_verdict import (
+    against_in_words,
+    in_markdown,
+    lines_of,
+    require_no_drift,
+)
 from lastfm_assets.recommendations.lists import similar_artists, top_artists
 from lastfm_assets.recommendations.names import keep_names
 from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.recommendations.publishing import require_sound
+from lastfm_assets.recommendations.reference import (
+    compared,
+    drift_now,
+    local_overlap,
+    with_profile,
+)
 from lastfm_assets.recommendations.rules import (
     SIMILAR_ARTISTS_RULES,
     SIMILAR_USERS_RULES,
@@ -57,6 +72,9 @@ from lastfm_assets.vocabulary import Columns
 from lastfm_assets.writer import require_held
 
 SERVING = key("recommendations", "serving_model")
+TOP = key("recommendations", "top_artists")
+PROFILE = key("listening", "profile")
+DRIFT = key("recommendations", "drift")
 PUBLISHED = key("recommendations", "published")
 SERVING_DATABASE = key("recommendations", "serving_database")
 _INTERACTIONS = dg.AssetIn(key("listening", "interactions"))
@@ -68,6 +86,14 @@ _LISTED_BY = (
     "recommendations/rules.py",
     "models/threads.py",
 )
+COMPARED_BY = (
+    "listening/profile.py",
+    "recommendations/drift.py",
+    "recommendations/drift_bounds.py",
+    "recommendations/overlap.py",
+    "recommendations/reference.py",
+)
+"""What the figures of `recommendations/drift` are computed by."""
 _LISTING = code_version(*{*_LISTED_BY, *RANKED_BY, "recommendations/search.py"})
 
 
@@ -118,7 +144,7 @@ def serving_model(
 
 
 @dg.asset(
-    key=key("recommendations", "top_artists"),
+    key=TOP,
     ins={
         "model": dg.AssetIn(SERVING),
         "champion": _CHAMPION,
@@ -129,7 +155,7 @@ def serving_model(
     kinds={"pandas", "parquet"},
     owners=OWNERS,
     code_version=_LISTING,
-    metadata=columns_of(key("recommendations", "top_artists")),
+    metadata=columns_of(TOP),
 )
 @fails_clearly
 def top_artists_table(
@@ -183,7 +209,7 @@ def top_artists_table(
                     "Share of the most played artists in lists and in listening, and the artists "
                     "most often recommended",
                 ),
-                **lineage_of(key("recommendations", "top_artists")),
+                **lineage_of(TOP),
             },
         ),
     )
@@ -268,16 +294,59 @@ def similar_users_table(
 
 
 @dg.asset(
+    key=DRIFT,
+    ins={"profile": dg.AssetIn(PROFILE, dagster_type=pd.DataFrame)},
+    deps=[TOP],  # of which two columns are read
+    group_name="recommendations",
+    kinds={"numpy", "parquet"},
+    owners=OWNERS,
+    code_version=code_version(*COMPARED_BY),
+    metadata=columns_of(DRIFT),
+)
+@fails_clearly
+def drift_of_data_and_lists(
+    context: dg.AssetExecutionContext,
+    profile: pd.DataFrame,
+    *,
+    store: dg.ResourceParam[Store],
+    io_manager: dg.ResourceParam[StoreIOManager],
+) -> dg.MaterializeResult[pd.DataFrame]:
+    """How far data and lists have moved from those that readers see, a row a measure.
+
+    Compared with the last published version, never with a run that was refused; the first one has
+    nothing to be compared with, and passes.
+    """
+    del profile  # read by key
+    io_manager.rows(step_of(context), TOP)  # notes that this is made from them
+    table = compared(store, local_overlap(store))
+    return dg.MaterializeResult(value=table, metadata=drift_metadata(table))
+
+
+def drift_metadata(table: pd.DataFrame) -> dict[str, Any]:
+    """What the web UI shows of `recommendations/drift`."""
+    moved = "; ".join(lines_of(table, BLOCKS, WARNS))
+    return table_metadata(
+        table,
+        against=against_in_words(table),
+        beyond_a_bound=moved or "nothing",
+        drift=dg.MetadataValue.md(in_markdown(table)),
+        **lineage_of(DRIFT),
+    )
+
+
+@dg.asset(
     key=PUBLISHED,
     ins={
-        "lists": dg.AssetIn(key("recommendations", "top_artists")),
+        "profile": dg.AssetIn(PROFILE),
+        "lists": dg.AssetIn(TOP),
         "champion": _CHAMPION,
         "interactions": _INTERACTIONS,
         "artists": _ARTISTS,
         "about": dg.AssetIn(key("raw", "source")),
         "keys": dg.AssetIn(key("raw", "keys")),
     },
-    deps=[key("recommendations", "similar_artists")],
+    # whose checks must have passed, too
+    deps=[key("recommendations", "similar_artists"), DRIFT, key("listening", "rejected_rows")],
     group_name="recommendations",
     kinds={"deltalake"},
     owners=OWNERS,
@@ -301,6 +370,7 @@ def published(  # noqa: PLR0917 (what is published, and all that it is held agai
     artists: pd.DataFrame,
     about: pd.DataFrame,
     keys: pd.DataFrame,
+    profile: pd.DataFrame,
     *,
     settings: dg.ResourceParam[Settings],
     every_pair: dg.ResourceParam[EveryPair],
@@ -319,14 +389,17 @@ def published(  # noqa: PLR0917 (what is published, and all that it is held agai
             f"recommendations/top_artists is of {', '.join(sorted(others))}, expected the "
             f"champion, {champion.model}; run a whole refresh"
         )
-    said = About(
-        champion.model,
-        store.source_of(("recommendations", "top_artists"), pd.DataFrame),
-        champion.precision,
-        context.run.run_id,
-    )
+    accepted = require_no_drift(drift_now(store, local_overlap(store)), settings.accepted_drift)
+    source = store.source_of(TOP.path, pd.DataFrame)
+    said = About(champion.model, source, champion.precision, context.run.run_id)
     require_held(store.root)
-    publication = PublishedLists(store.root).publish(lists, said)
+    publication = with_profile(
+        lambda: PublishedLists(store.root).publish(lists, said),
+        store,
+        profile,
+        about=said,
+        accepted=accepted,
+    )
     version = publication.version
     if publication.outcome == "held":
         context.log.warning(
@@ -346,6 +419,7 @@ def published(  # noqa: PLR0917 (what is published, and all that it is held agai
             precision=version.precision,
             source=version.source,
             because=champion.because,
+            accepted_drift=accepted or "nothing",
             left_as_it_was=context.run.tags.get(SKIPPED_TAG, "nothing"),
             **lineage_of(PUBLISHED),
         ),

@@ -10,11 +10,24 @@ from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.metadata import check_result, key, rules_as_checks
 from lastfm_assets.io import Store
 from lastfm_assets.recommendations import rules
+from lastfm_assets.recommendations.acceptance import Acceptance
 from lastfm_assets.recommendations.databases import open_database
+from lastfm_assets.recommendations.drift import BLOCKS, WARNS
+from lastfm_assets.recommendations.drift_verdict import (
+    accepted_by,
+    against_in_words,
+    how_to_accept,
+    lines_of,
+)
 from lastfm_assets.recommendations.published import PublishedLists, content_of
+from lastfm_assets.recommendations.reference import drift_now, local_overlap
+from lastfm_assets.settings import Settings
 
 PUBLISHED = key("recommendations", "published")
 SERVING_DATABASE = key("recommendations", "serving_database")
+DRIFT = key("recommendations", "drift")
+NOT_TOO_FAR = "moved_no_further_than_allowed"
+HARDLY_MOVED = "moved_no_further_than_usual"
 _ARTISTS = (key("listening", "artists"), pd.DataFrame)
 
 top_artists_checks = rules_as_checks(
@@ -26,12 +39,65 @@ top_artists_checks = rules_as_checks(
         "artists": _ARTISTS,
     },
 )
+_DRIFT_SPECS = [
+    dg.AssetCheckSpec(
+        name=NOT_TOO_FAR,
+        asset=DRIFT,
+        blocking=True,
+        description="Data and lists have moved no further from what readers see than the blocking "
+        "bounds, or an operator has accepted this one change (LASTFM_ACCEPT_DRIFT).",
+    ),
+    dg.AssetCheckSpec(
+        name=HARDLY_MOVED,
+        asset=DRIFT,
+        description="Data and lists have moved no further from what readers see than the warning "
+        "bounds.",
+    ),
+]
 similar_artists_checks = rules_as_checks(
     key("recommendations", "similar_artists"),
     rules.SIMILAR_ARTISTS_RULES,
     kind=pd.DataFrame,
     others={"artists": _ARTISTS},
 )
+
+
+@dg.multi_asset_check(name="check_recommendations_drift", specs=_DRIFT_SPECS)
+@fails_clearly
+def drift_checks(
+    store: dg.ResourceParam[Store], settings: dg.ResourceParam[Settings]
+) -> Iterator[dg.AssetCheckResult]:
+    """Holds data and lists against what readers see now, whichever version that is."""
+    yield from drift_results(drift_now(store, local_overlap(store)), settings.accepted_drift)
+
+
+def drift_results(
+    table: pd.DataFrame, acceptance: Acceptance | None
+) -> Iterator[dg.AssetCheckResult]:
+    """What the checks of a table of `recommendations/drift` say; what blocks comes first."""
+    accepted = accepted_by(table, acceptance)
+    too_far, moved = lines_of(table, BLOCKS), lines_of(table, BLOCKS, WARNS)
+    yield dg.AssetCheckResult(
+        asset_key=DRIFT,
+        check_name=NOT_TOO_FAR,
+        passed=not too_far or bool(accepted),
+        metadata={
+            "found": "; ".join(too_far) or "nothing beyond a bound",
+            "against": against_in_words(table),
+            "accepted": accepted or "no",
+            "accept_by": how_to_accept(table) if too_far else "not needed",
+        },
+    )
+    yield dg.AssetCheckResult(
+        asset_key=DRIFT,
+        check_name=HARDLY_MOVED,
+        passed=not moved,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "found": "; ".join(moved) or "nothing beyond a bound",
+            "against": against_in_words(table),
+        },
+    )
 
 
 @dg.multi_asset_check(

@@ -62,7 +62,7 @@ class TestWhereNothingChanged:
         assert not plan.stale
         assert plan.why == "nothing changed"
         assert names(plan.selection) == LOOKED_AT
-        assert "raw 7 of 7, listening 8 of 8, models 12 of 12" in plan.skipped
+        assert "raw 7 of 7, listening 9 of 9, models 12 of 12" in plan.skipped
         assert plan.in_words == f"nothing changed; leaves as it is: {plan.skipped}"
 
     def test_the_checks_of_what_readers_get_still_run(self, store: Path) -> None:
@@ -122,6 +122,7 @@ class TestAParameterThatChanged:
             "listening/artists",
             "listening/tag_assignments",
             "listening/friendships",
+            "listening/profile",
             "listening/rejected_rows",
         }
 

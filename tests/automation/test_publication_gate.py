@@ -514,6 +514,23 @@ class TestBrokenLists:
         assert failed == {"no_relative_twice"}
         assert reader_files(store) == before
 
+    def test_of_a_source_with_too_many_refused_rows_are_not_published(self, store: Path) -> None:
+        """The run failed and said that nothing was published, but nothing stood in the way."""
+
+        def many_friends(refused: pd.DataFrame) -> pd.DataFrame:
+            lines = {"file": "user_friends", "line": range(2, 50_002), "text": "", "reason": "odd"}
+            return pd.concat([refused, pd.DataFrame(lines)], ignore_index=True)
+
+        refused = ("listening", "rejected_rows")
+        rewrite(store, refused, many_friends, pd.DataFrame)
+        before = reader_files(store)
+        run = run_checks(store, refused, then=["recommendations/published"])
+        assert not run.success
+        failed = {c.check_name for c in run.get_asset_check_evaluations() if not c.passed}
+        assert failed == {"few_rows_refused"}
+        assert [e for e in run.all_events if e.step_key == "recommendations__published"] == []
+        assert reader_files(store) == before
+
     def test_that_were_changed_after_publication_are_noticed(self, store: Path) -> None:
         published = PublishedLists(Store(str(store)).root)
         lists, _ = published.current()

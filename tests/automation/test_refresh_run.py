@@ -27,10 +27,11 @@ from lastfm_assets.vocabulary import TOP_LIST
 
 WITHOUT_VALUE = {"recommendations/published", "recommendations/serving_database"}
 """What lies outside the store: a table with a history, and a database."""
+PROFILES = "recommendations/published_profiles"
 OF_WHAT_IS_PUBLISHED = {"recommendations/published_keys", "recommendations/published_source"}
 """What the published lists' ids stand for, and what is recommended."""
-OF_THE_RUN = {"insight/history", "insight/report"}
-"""What tells when it was made."""
+OF_THE_RUN = {"insight/history", "insight/report", "recommendations/drift"}
+"""What tells when it was made, or of what was published before."""
 KIND_OF = {
     "listening/weighted_matrix": ListeningMatrix,
     "evaluation/champion": Champion,
@@ -68,7 +69,10 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twice]:
 
 def repeatable(files: Snapshot) -> Snapshot:
     """What comes out byte for byte: all but what tells of each refresh, or is kept by others."""
-    others = ("insight/", "recommendations/published/", "recommendations/serving.duckdb")
+    others = (
+        *("insight/", "recommendations/published/", "recommendations/serving.duckdb"),
+        *("recommendations/drift.", f"{PROFILES}."),
+    )
     return {name: digest for name, digest in files.items() if not name.startswith(others)}
 
 
@@ -115,7 +119,8 @@ class TestARefresh:
         assert table, "a Delta table, with versions"
         others = {name.rpartition(".")[0] for name in twice.after if name not in table}
         assert others == {*UPSTREAM} - WITHOUT_VALUE | OF_WHAT_IS_PUBLISHED | {
-            "recommendations/serving"
+            "recommendations/serving",
+            PROFILES,
         }
 
     @pytest.mark.parametrize("asset", sorted({*UPSTREAM} - WITHOUT_VALUE))
@@ -213,7 +218,7 @@ class TestDataVersions:
             for shown in (materialized(twice.first), materialized(twice.second))
         )
         changed = {key for key in first if first[key] != second[key]}
-        assert changed <= {"insight/history", "insight/report"}, "they tell of each refresh"
+        assert changed <= OF_THE_RUN, "they tell of each refresh, and of the one before"
 
 
 class TestTheSameSeed:

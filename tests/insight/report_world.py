@@ -16,6 +16,9 @@ from lastfm_assets.evaluation.gate import Champion
 from lastfm_assets.insight.history import Refresh, no_history, with_refresh
 from lastfm_assets.insight.inputs import ReportInputs
 from lastfm_assets.listening.clean import MERGED
+from lastfm_assets.listening.profile import profile
+from lastfm_assets.recommendations.drift import drift_table
+from lastfm_assets.recommendations.overlap import Overlap
 
 HOSTILE = (
     "</script><img src=x onerror=alert(1)>",
@@ -53,6 +56,8 @@ CHAMPION = Champion(
     margin=0.002,
     pinned=False,
 )
+OVERLAP = ((2, 3, 3, 1), (1, 1, 1, 2), (0, 2, 0, 1))
+"""One user's list with half of its artists, two with all of them, one user without a list now."""
 NAMES = ("Ana", "Bob & Co", "Chlo\u00e9", "D<i>no</i>", "Eve")
 
 
@@ -175,6 +180,7 @@ def world(names: tuple[str, ...] = NAMES, tag: str = "rock", **changes: Any) -> 
         lists=lists,
         similar_artists=similar_of([(10, 20, 0.5), (10, 30, 0.25), (20, 10, 0.5)], name),
         history=with_refresh(no_history(), known),
+        drift=drift_table(None, profile(interactions), Overlap.of_counts(OVERLAP), against=4),
         rows_read={"artists": 6, "user_artists": 10},
         source="custom",
         refreshed_at=AT,

@@ -39,6 +39,7 @@ def store(tmp_path: Path) -> Store:
         ("listening", "split"): inputs.split,
         ("recommendations", "top_artists"): inputs.lists,
         ("recommendations", "similar_artists"): inputs.similar_artists,
+        ("recommendations", "drift"): inputs.drift,
     }
     for table in RAW_TABLES:
         values["raw", table.asset] = pd.DataFrame({"line": range(2, 2 + 7)})

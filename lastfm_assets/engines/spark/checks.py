@@ -5,7 +5,7 @@ nothing is loaded but by Spark's workers, and only counts come back.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -13,6 +13,8 @@ from lastfm_assets.automation.failures import fails_clearly
 from lastfm_assets.automation.metadata import check_result
 from lastfm_assets.engines.spark import listening_rules as rules
 from lastfm_assets.engines.spark.content import content_of
+from lastfm_assets.engines.spark.drift import seen_by_readers
+from lastfm_assets.engines.spark.drift_assets import drift_checks
 from lastfm_assets.engines.spark.engine import SparkEngine
 from lastfm_assets.engines.spark.failures import clear_spark_errors
 from lastfm_assets.engines.spark.rules import check_similar_artists, check_top_artists
@@ -20,9 +22,7 @@ from lastfm_assets.engines.spark.steps import TOP_ARTISTS
 from lastfm_assets.findings import Finding, Rule
 from lastfm_assets.listening import checks as of_listening
 from lastfm_assets.listening.tables import RAW_TABLES
-from lastfm_assets.parts import opened
 from lastfm_assets.recommendations import checks as of_lists
-from lastfm_assets.recommendations.delta import clear_errors
 from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.sources.files import REQUIRED
 from lastfm_assets.vocabulary import TOP_LIST
@@ -30,7 +30,6 @@ from lastfm_assets.vocabulary import TOP_LIST
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from lastfm_assets.engines.spark.tables import SparkTables
 
 Find = Callable[..., Iterable[tuple[str, Finding]]]
 """Given the names of the rules wanted, a frame and others by name: each rule's name and finding."""
@@ -121,27 +120,13 @@ def _of_published() -> dg.AssetChecksDefinition:
         published = PublishedLists(tables.store.root)
         with clear_spark_errors("checking recommendations/published"):
             lists = tables.read(TOP_ARTISTS).select(*TOP_LIST)
-            seen = _seen(tables, published, lists.schema)
+            seen = seen_by_readers(tables, lists.schema)
             finding = readers_see_what_was_checked(seen, lists, held=published.version().held)
         yield check_result(
             finding, asset=of_lists.PUBLISHED, name=readers_see_what_was_checked.__name__
         )
 
     return published_checks
-
-
-def _seen(tables: "SparkTables", published: PublishedLists, schema: Any) -> "DataFrame":
-    """The lists that readers see, where Spark has them.
-
-    Raises:
-        StoreError: nothing is published, or it cannot be read.
-    """
-    place = published.place
-    with clear_errors(place, "read"):
-        names = [uri.rpartition("/")[2] for uri in opened(place).file_uris()]
-    if not names:
-        return tables.spark.createDataFrame([], schema)
-    return tables.spark.read.parquet(*(tables.uri(place / name) for name in names))
 
 
 spark_checks: list[dg.AssetChecksDefinition] = [
@@ -153,6 +138,7 @@ spark_checks: list[dg.AssetChecksDefinition] = [
         for table, local in zip(RAW_TABLES, of_listening.raw_checks, strict=True)
     ),
     of_listening.source_checks,  # of one row
+    of_listening.profile_checks,  # of figures
     *(
         _inside_spark(local, _one_by_one(of_table))
         for local, of_table in (
@@ -169,5 +155,6 @@ spark_checks: list[dg.AssetChecksDefinition] = [
     ),
     _inside_spark(of_lists.top_artists_checks, _all_together(check_top_artists)),
     _inside_spark(of_lists.similar_artists_checks, _all_together(check_similar_artists)),
+    drift_checks,
     _of_published(),
 ]

@@ -7,7 +7,12 @@ import dagster as dg
 from pydantic import BaseModel, SecretStr
 
 from lastfm_assets.automation.resources import determining, resources_of
-from lastfm_assets.engines.spark import champion_assets, list_assets, listening_assets
+from lastfm_assets.engines.spark import (
+    champion_assets,
+    drift_assets,
+    list_assets,
+    listening_assets,
+)
 from lastfm_assets.engines.spark.checks import spark_checks
 from lastfm_assets.engines.spark.engine import SparkEngine, SparkIOManager, SparkStore
 from lastfm_assets.engines.spark.evaluation_assets import evaluation_assets
@@ -68,6 +73,7 @@ def spark_assets(models: Mapping[str, BaseModel]) -> list[dg.AssetsDefinition]:
     return [
         listening_assets.raw_files,
         listening_assets.cleaned,
+        drift_assets.profile_of_plays,
         listening_assets.split_pairs,
         listening_assets.training_tags,
         listening_assets.weighted_matrix,
@@ -77,6 +83,7 @@ def spark_assets(models: Mapping[str, BaseModel]) -> list[dg.AssetsDefinition]:
         champion_assets.serving_model,
         list_assets.top_artists_table,
         list_assets.similar_artists_table,
+        drift_assets.drift_of_data_and_lists,
         list_assets.published,
     ]
 

@@ -15,6 +15,7 @@ from lastfm_assets.automation.metadata import key
 from lastfm_assets.engines.spark import steps
 from lastfm_assets.engines.spark.approval import require_still_approved
 from lastfm_assets.engines.spark.asset_keys import CODE, READ, SIMILAR, TOP
+from lastfm_assets.engines.spark.drift import overlap_in
 from lastfm_assets.engines.spark.engine import TABLE, SparkEngine, SparkTable
 from lastfm_assets.engines.spark.listening_assets import KINDS, spec_of
 from lastfm_assets.engines.spark.model_rows import model_of
@@ -25,7 +26,9 @@ from lastfm_assets.evaluation.gate import (
 )
 from lastfm_assets.io import Store
 from lastfm_assets.recommendations import assets as local
+from lastfm_assets.recommendations.drift_verdict import require_no_drift
 from lastfm_assets.recommendations.names import keep_about
+from lastfm_assets.recommendations.reference import drift_now, with_profile
 from lastfm_assets.recommendations.versions import About as Publishing
 from lastfm_assets.settings import Settings
 from lastfm_assets.writer import require_held
@@ -95,11 +98,12 @@ def similar_artists_table(
     key=local.PUBLISHED,
     ins={
         "lists": dg.AssetIn(TOP),
+        "profile": dg.AssetIn(local.PROFILE, dagster_type=pd.DataFrame),
         "champion": dg.AssetIn(judging.CHAMPION),
         "about": dg.AssetIn(key("raw", "source")),
         "keys": dg.AssetIn(key("raw", "keys")),
     },
-    deps=[SIMILAR],
+    deps=[SIMILAR, local.DRIFT, key("listening", "rejected_rows")],  # whose checks must pass
     kinds={"spark", "deltalake"},
     **spec_of(local.PUBLISHED, local.published, CODE),
 )
@@ -107,6 +111,7 @@ def similar_artists_table(
 def published(
     context: dg.AssetExecutionContext,
     lists: SparkTable,
+    profile: pd.DataFrame,
     champion: Champion,
     about: pd.DataFrame,
     keys: SparkTable,
@@ -120,8 +125,12 @@ def published(
     require_still_approved(champion, store, settings)
     source = store.source_of(TOP.path, pd.DataFrame)
     said = Publishing(champion.model, source, champion.precision, context.run.run_id)
+    drift = drift_now(store, overlap_in(spark.tables))
+    accepted = require_no_drift(drift, settings.accepted_drift)
     require_held(store.root)
-    publication = steps.publish(spark.tables, said)
+    publication = with_profile(
+        lambda: steps.publish(spark.tables, said), store, profile, about=said, accepted=accepted
+    )
     version = publication.version
     if publication.outcome == "held":
         context.log.warning(
@@ -141,5 +150,6 @@ def published(
             "precision": version.precision,
             "source": version.source,
             "because": champion.because,
+            "accepted_drift": accepted or "nothing",
         },
     )
