@@ -34,6 +34,8 @@ History = list[tuple[int, str]]
 MODELS: Final = "popularity,item_knn"
 LISTENERS: Final = 100
 """Users of a source that a refresh works on for a second or two."""
+_OTHERS: Final = 6
+"""Of the listeners, how many differ from one source to another, at most."""
 _OF_USERS: Final = {"user_artists.dat": 1, "user_taggedartists.dat": 1, "user_friends.dat": 2}
 """How many columns of a file name users, from the first one on."""
 _GOING: Final = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
@@ -41,11 +43,15 @@ _STRAY: Final = (".partial", ".wal", ".tmp", ".crc")
 
 
 def part_of_sample(folder: Path, seed: int, listeners: int = LISTENERS) -> Path:
-    """A source: some of the sample's listeners, other ones for another seed."""
+    """A source: some of the sample's listeners, a few of them others for another seed.
+
+    Not more than a few, as a refresh refuses data in which too many users have come or gone.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rows = {path.name: path.read_bytes().splitlines(keepends=True) for path in _files()}
     users = sorted({row.split(b"\t")[0] for row in rows["user_artists.dat"][1:]})
-    chosen = set(random.Random(seed).sample(users, listeners))  # noqa: S311 (not a secret)
+    some = random.Random(0).sample(users, listeners + _OTHERS)  # noqa: S311 (not a secret)
+    chosen = set(random.Random(seed).sample(some, listeners))  # noqa: S311 (likewise)
     for name, columns in _OF_USERS.items():
         head, *lines = rows[name]
         rows[name] = [head, *(row for row in lines if chosen.issuperset(row.split()[:columns]))]
