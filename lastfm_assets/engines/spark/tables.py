@@ -26,7 +26,7 @@ from lastfm_assets.errors import BadInputError
 from lastfm_assets.io import Key, Stamp, Store
 from lastfm_assets.parts import STAMP, TYPES, opened, parts_of, remove
 from lastfm_assets.provenance import Origin
-from lastfm_assets.recommendations.delta import clear_errors, storage_options
+from lastfm_assets.recommendations.delta import clear_errors, opened_or_cut_back, storage_options
 
 if TYPE_CHECKING:
     from deltalake.transaction import AddAction
@@ -166,13 +166,12 @@ class SparkTables:
     def _commit(
         self, place: UPath, frame: "DataFrame", adds: list["AddAction"], said: dict[str, Any]
     ) -> None:
-        from deltalake import DeltaTable, Schema  # noqa: PLC0415 (heavy)
+        from deltalake import Schema  # noqa: PLC0415 (heavy)
 
         from lastfm_assets.committing import commit  # noqa: PLC0415 (heavy)
 
-        uri, on = str(place), None
-        if DeltaTable.is_deltatable(uri, storage_options=self._options):
-            on = opened(place).version()
+        table = opened_or_cut_back(place, self._options)
+        on = None if table is None else table.version()
         schema = Schema.from_json(_nullable(frame).json())
         commit(place, adds, schema, said, on=on, options=self._options)
 
