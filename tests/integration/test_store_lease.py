@@ -1,10 +1,13 @@
 """Who holds a store in S3: one at a time, also through lost answers, kills and slept leases."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 from child_process import line_from, running, tell
+from pipeline_world import Ran, run_command
 from s3_faults import Fault, FaultyS3, Rule, faulty
 from s3_world import Bucket, S3Server, running_s3
 from server_world import wait_for
@@ -176,3 +179,20 @@ class TestALeaseBehindABadLine:
             require_held(root)  # renews
         assert again.met == 1
         assert bucket.keys() == []
+
+
+def test_two_refreshes_of_two_homes_end_as_one_and_a_line(s3: S3Server, tmp_path: Path) -> None:
+    bucket = s3.bucket()
+
+    def refresh(seed: str) -> Ran:
+        home, few = tmp_path / seed, {"LASTFM_MODELS": "popularity,item_knn"}
+        settings = {**bucket.environment, **few, "LASTFM_SEED": seed}
+        return run_command("refresh", "--source", "sample", home=home, store=home, **settings)
+
+    with ThreadPoolExecutor() as side_by_side:
+        ran = list(side_by_side.map(refresh, "12"))
+    assert sorted(one.code for one in ran) == [0, 2], ran
+    (second,) = (one for one in ran if one.code == 2)
+    assert "is held by a refresh, process " in second.last_line
+    assert "recommendations/published/_delta_log/00000000000000000000.json" in str(bucket.keys())
+    assert f"a/store/{NAME}" not in bucket.snapshot()
