@@ -6,7 +6,7 @@ BIN := $(ENV)/bin
 READY := $(ENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-integration lint ui benchmark benchmark-quick benchmark-quality clean
+.PHONY: help run test test-integration torture sbom lint ui benchmark benchmark-quick benchmark-quality clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -26,8 +26,8 @@ $(READY): requirements/build.txt requirements/locked.txt
 run: $(READY)  ## The whole chain on the default source, into data/store
 	@$(BIN)/lastfm-assets refresh
 
-test: lint  ## Lint, types and all tests
-	@$(BIN)/python -m pytest
+test: lint  ## Lint, types and all tests, on all processors
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-integration: $(READY) $(ENV)/integration  ## Tests with a browser, PostgreSQL, daemons and servers
 	@$(BIN)/python -m pytest -m integration tests/integration
@@ -35,6 +35,12 @@ test-integration: $(READY) $(ENV)/integration  ## Tests with a browser, PostgreS
 $(ENV)/integration: requirements/integration.txt $(READY)
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
+
+torture: $(READY) $(ENV)/integration  ## Kills, faults, damage and hostile input, about an hour: docs/reliability.md
+	@$(BIN)/python tests/torture/run.py
+
+sbom: $(READY) $(ENV)/integration  ## The bill of materials, docs/sbom.json
+	@$(BIN)/python docs/sbom.py
 
 lint: $(READY)  ## Style and types
 	@$(BIN)/ruff check --quiet .

@@ -26,6 +26,8 @@ from alert_world import Receiver, answers, receiving
 
 PROJECT = Path(__file__).parents[2]
 BERLIN = ZoneInfo("Europe/Berlin")
+NOTHING_LEFT = "empty result"
+"""What Dagster writes of a look that had no run to tell of."""
 DONE = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
 pytestmark = [
     pytest.mark.integration,
@@ -122,13 +124,37 @@ class Machine:
             self.seen |= {record.dagster_run.run_id for record in instance.get_run_records()}
 
     def quiet(self) -> int:
-        """Alerts so far, once the sensor has had time to look."""
-        before = len(self.alerts.posted)
-        for _ in range(8):
+        """Alerts so far, once the sensor that tells of failures has come to the end of the runs."""
+        before, since = len(self.alerts.posted), self.clock.now.timestamp()
+
+        def came_to_the_end() -> bool:
             self.clock.move_on(35)
-            time.sleep(1.5)
+            return any(
+                tick.timestamp > since and NOTHING_LEFT in (tick.skip_reason or "")
+                for tick in self.looks()
+            )
+
+        wait_for(
+            "a look of the sensor that found no more failures",
+            came_to_the_end,
+            120,
+            every=1.5,
+            logs=lambda: (self.folder / "daemon.log").read_text()[-4000:],
+        )
         assert len(self.alerts.posted) in (before, before + 1)
         return len(self.alerts.posted)
+
+    def looks(self) -> list[Any]:
+        """The last looks of the sensor that tells of failures."""
+        with dg.DagsterInstance.from_config(str(self.folder / "home")) as instance:
+            return [
+                tick
+                for state in instance.all_instigator_state()
+                if state.name == "tell_operator"
+                for tick in instance.get_ticks(
+                    state.instigator_origin_id, state.selector_id, limit=10
+                )
+            ]
 
     def until_it_looks(self) -> None:
         """Moves the clock past two looks of the sensor at the source."""
