@@ -150,9 +150,13 @@ class LockedFolder:
     def __init__(self, root: Path, me: Writer) -> None:
         """Raises StoreHeldError where another process holds it; OSError where it cannot be."""
         self._path = root / NAME
-        root.mkdir(parents=True, exist_ok=True)
+        self._made = not root.exists()
         while True:
-            self._file = self._path.open("a+", encoding="utf-8")
+            root.mkdir(parents=True, exist_ok=True)
+            try:
+                self._file = self._path.open("a+", encoding="utf-8")
+            except FileNotFoundError:  # its holder has just removed a folder that stayed empty
+                continue
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if self._is_there():  # else its holder has just removed it: others make a new one
@@ -171,9 +175,12 @@ class LockedFolder:
         """The kernel takes a lock from nobody."""
 
     def release(self) -> None:
-        """Removes the file while it is still locked, then lets go."""
+        """Removes the file while it is still locked, and a folder made for nothing; lets go."""
         with self._file:
             self._path.unlink(missing_ok=True)
+            if self._made:
+                with contextlib.suppress(OSError):  # something is in it
+                    self._path.parent.rmdir()
 
     def _is_there(self) -> bool:
         try:

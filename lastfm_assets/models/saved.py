@@ -13,6 +13,8 @@ _NUMBERS: Final = "biuf"
 """Kinds of arrays that a model learns: flags, whole numbers and floats."""
 _LARGEST: Final = 1e12
 """No model learns a larger number, and three that are multiplied stay within 32 bits."""
+_POOLED: Final = "theta"
+"""A blend's weights are over the spread of its members' scores, which may be next to nothing."""
 
 
 def arrays_in(content: bytes) -> dict[str, np.ndarray]:
@@ -55,8 +57,9 @@ def check_learnt(arrays: Mapping[str, np.ndarray]) -> None:
     for name, array in arrays.items():
         good = array.dtype.kind in _NUMBERS
         if array.dtype.kind == "f" and array.size:
+            largest = np.inf if name == _POOLED else _LARGEST
             # with a NaN, both are NaN, which is neither larger nor smaller than anything
-            good = bool(-_LARGEST < array.min() <= array.max() < _LARGEST)
+            good = bool(-largest < array.min() <= array.max() < largest)
         if not good:
             raise StoreError(f"{name} holds something else than finite numbers")
     for name in arrays:

@@ -206,7 +206,9 @@ class TestAStoreOfTheFirstFormat:
         text = path.read_text()
         start = text.index('"stamp"')
         end = text.index('"champion"')
-        path.write_text(f'{text[:start]}"stamp": {{"source": "sample", "format": 1}}, {text[end:]}')
+        seal = text.index(',\n  "seal"')
+        first = f'{text[:start]}"stamp": {{"source": "sample", "format": 1}}, {text[end:seal]}\n}}'
+        path.write_text(first)
         assert opened.read(("evaluation", "champion"), Champion) == before
         assert planned(settings_over(store)).why.startswith("evaluation/champion: its code changed")
 

@@ -1,7 +1,6 @@
 """Nothing that misses a threshold, or has no evidence, reaches the readers; the old lists stay."""
 
 import dataclasses
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -79,8 +78,13 @@ def seen(store: Path) -> pd.DataFrame:
 
 
 def tables(store: Path) -> dict[str, str]:
-    """What lies in the store itself, but not the published versions and the serving database."""
-    outside = ("recommendations/published/", "recommendations/serving.duckdb")
+    """What lies in the store itself, but not what tells of the publication and its run."""
+    outside = (
+        "recommendations/published/",
+        "recommendations/published_profiles",
+        "recommendations/drift",
+        "recommendations/serving.duckdb",
+    )
     return {
         name: digest for name, digest in snapshot(store).items() if not name.startswith(outside)
     }
@@ -144,10 +148,8 @@ class TestAChampionWithoutEvidence:
         assert_refused(refresh(store, asset), said, before, store)
 
     def test_is_refused_where_its_precision_is_not_a_number(self, store: Path) -> None:
-        path = store / "evaluation" / "champion.json"
-        record = json.loads(path.read_text())
-        record["champion"]["precision"] = float("nan")
-        path.write_text(json.dumps(record))
+        unknown = {"precision": float("nan")}
+        rewrite(store, CHAMPION, lambda found: found.model_copy(update=unknown), Champion)
         before = reader_files(store)
         assert_refused(refresh(store, "recommendations/published"), "precision", before, store)
 

@@ -27,7 +27,13 @@ MOMENTS: Final = {
 }
 """What the command says when it is killed, and a file that it has stored by then: one in the
 middle of a step that makes several assets, and two between steps."""
-OF_THE_RUN: Final = ("insight/", "recommendations/published/", "recommendations/serving.duckdb")
+OF_THE_RUN: Final = (
+    ".writer",
+    "insight/",
+    "recommendations/published/",
+    "recommendations/published_profiles",
+    "recommendations/serving.duckdb",
+)
 """Files that tell when they were made, or are kept by others."""
 
 
@@ -155,7 +161,7 @@ class TestTheRunAfterIt:
             for group in ("raw", "listening", "models", "evaluation"):
                 stored = [name for name in killed.left if name.startswith(f"{group}/")]
                 assert count_left(said, group) == len(stored), (group, said)
-        assert "raw 7 of 7, listening 8 of 8, models " in resumed.killed[1].said[0]
+        assert "raw 7 of 7, listening 9 of 9, models " in resumed.killed[1].said[0]
         assert "models 3 of 3" in resumed.killed[2].said[0]
 
     def test_makes_nothing_again_that_was_finished(self, resumed: Resumed) -> None:
