@@ -255,8 +255,8 @@ VIOLATIONS = [
 
 def test_rules_have_the_names_sentences_and_places_of_the_local_ones() -> None:
     registries = [name for name in vars(local_rules) if name.endswith("_RULES")]
-    assert len(registries) == 12
-    for name in set(registries) - {"SOURCE_RULES"}:
+    assert len(registries) == 13
+    for name in set(registries) - {"SOURCE_RULES", "PROFILE_RULES"}:  # of small tables
         found, expected = getattr(listening_rules, name), getattr(local_rules, name)
         assert [(one.__name__, one.__doc__) for one in found] == [
             (one.__name__, one.__doc__) for one in expected
@@ -293,6 +293,7 @@ def local_checks() -> dict[str, dg.AssetChecksDefinition]:
         *(one for one in vars(of_listening).values() if isinstance(one, dg.AssetChecksDefinition)),
         of_lists.top_artists_checks,
         of_lists.similar_artists_checks,
+        of_lists.drift_checks,
         of_lists.published_checks,
     ]
     return {one.node_def.name: one for one in every}
