@@ -30,7 +30,7 @@ test: lint  ## Lint, types and all tests, on all processors
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-integration: $(READY) $(ENV)/integration  ## Tests with a browser, PostgreSQL, daemons and servers
-	@$(BIN)/python -m pytest -m integration tests/integration
+	@$(BIN)/python -m pytest -m integration --numprocesses auto --dist loadfile tests/integration
 
 $(ENV)/integration: requirements/integration.txt $(READY)
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes --no-deps -r $<

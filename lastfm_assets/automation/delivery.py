@@ -190,7 +190,7 @@ def shown_host(url: str, variable: str) -> str:
         port = parts.port
     except ValueError:
         raise BadInputError(f"{variable} is set, but cannot be read as a URL") from None
-    if has_cut_password(parts):
+    if has_cut_password(parts._replace(query="") if "from" in parse_qs(parts.query) else parts):
         raise BadInputError(
             f"{variable} is set, but has an @ behind its host; write %2F, %3F, %23, %40 for / ? # "
             "@ in a password or a path"

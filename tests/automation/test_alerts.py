@@ -317,6 +317,8 @@ class TestAWebhook:
             (f"https:///{SECRET}", "names no host"),
             (f"https://host:{SECRET}/", "cannot be read"),
             (f"http://user:{SECRET}@127.0.0.1:1/", "http://127.0.0.1:1: the connection was"),
+            (f"https://host/{SECRET}@127.0.0.1:1/", "has an @ behind its host"),
+            (f"https://host?{SECRET}@127.0.0.1:1/", "has an @ behind its host"),
         ],
     )
     def test_is_named_without_its_secret(self, url: str, said: str) -> None:
