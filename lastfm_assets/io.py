@@ -182,8 +182,9 @@ class Store:
 
         def check(path: UPath) -> Stamp:
             with path.open("rb") as file:
-                seals.check(file, path.suffix)
-            return _look(path, key, kind)
+                is_sealed = seals.check(file, path.suffix)
+                file.seek(0)
+                return _stamp(header_of(file, kind), key, is_sealed=is_sealed)
 
         return self._tried(key, kind, check, lambda folder: _stamp(check_parts(folder), key))
 

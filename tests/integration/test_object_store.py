@@ -22,8 +22,12 @@ pytest.importorskip("moto", reason="the S3 server is not installed")
 
 MODELS = "popularity,item_knn"
 """They are enough to publish, and quick."""
-A_WEEK_DAY = 300
-"""Requests of a refresh where nothing has changed, at most."""
+A_WEEK_DAY = 420
+"""Requests of a refresh where nothing has changed, at most: 393 were counted.
+
+Some 60 read whole what is left as it is; 160 look at the published table's log, which drift, its
+checks and the publication each open anew.
+"""
 
 
 @pytest.fixture(scope="module")
