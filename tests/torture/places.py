@@ -266,8 +266,10 @@ def opened(kind: Kind, folder: Path) -> Iterator[Place]:
     sys.path.append(str(Path(__file__).parents[1] / "integration"))
     if kind == "s3":
         from s3_world import fresh_bucket  # noqa: PLC0415 (its driver may be missing)
+        from s3fs import S3FileSystem  # noqa: PLC0415 (as above)
 
         with fresh_bucket(folder) as bucket:
+            S3FileSystem.clear_instance_cache()  # one of another server would go on
             settings = dict(bucket.environment)
             os.environ.update({n: v for n, v in settings.items() if n.startswith("AWS_")})
             yield Place(kind, folder, settings)
