@@ -161,13 +161,17 @@ def check_state(info: Mapping[str, Any], names: Sequence[str], schema: str) -> N
         raise ValueError("its log is damaged: it says another schema than was committed")
 
 
-def guarded(info: Mapping[str, Any], name: str, file: Any) -> Any:
+def guarded(files: Files | None, name: str, file: Any) -> Any:
     """A table's file as it is to be read: what is not as it was committed cannot be.
+
+    Args:
+        files: as `files_of` gives them.
+        name: of the file there.
+        file: opened.
 
     Raises:
         ValueError: it has another size.
     """
-    files = files_of(info)
     if files is None:
         return file
     size, *hashes = files[name]

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import time
 import uuid
@@ -10,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-_PARTIAL: Final = ".*.partial*"
+_PARTIAL: Final = re.compile(r"\..+\.[0-9a-f]{32}\.partial(\.wal)?")
+"""Names that we give, and DuckDB behind them: a folder of somebody else's is not ours to remove."""
 _OLD: Final = 24 * 3600
 """Seconds after which a half-written file, as earlier versions wrote them, is a dead writer's."""
 
@@ -61,32 +63,44 @@ def beside(path: Path) -> Iterator[Path]:
     which ends with its process, tells which of them somebody is at work in.
     """
     make_folder(path.parent)
-    for left in path.parent.glob(_PARTIAL):
-        with contextlib.suppress(OSError):  # it is in use, or gone by now
-            _remove_left(left)
+    for left in path.parent.iterdir():
+        if _PARTIAL.fullmatch(left.name):
+            with contextlib.suppress(OSError):  # it is in use, or gone by now
+                _remove_left(left)
     folder = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-    folder.mkdir()
+    handle = _made_and_locked(folder)
     try:
-        with _locked(folder):
-            folder.mkdir(exist_ok=True)  # another process may have taken it for one that was left
-            yield folder
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
 
 
 def _remove_left(left: Path) -> None:
     if left.is_dir():
-        with _locked(left):
+        handle = os.open(left, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(left)
+        finally:
+            os.close(handle)
     elif left.stat().st_mtime < time.time() - _OLD:
         left.unlink()
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
+def _made_and_locked(folder: Path) -> int:
+    """A handle that holds the lock on a folder of that name.
+
+    Between making and locking it another process may have taken it for one that was left.
+    """
+    while True:
+        folder.mkdir(exist_ok=True)
+        try:
+            handle = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), folder.stat()):
+                return handle
         os.close(handle)

@@ -58,3 +58,8 @@ def store_failures() -> tuple[type[BaseException], ...]:
     """What may be raised where a store is read or written, to be caught."""
     loaded = [(sys.modules.get(module), name) for module, name in _OF_DRIVERS.items()]
     return (OSError, *(getattr(module, name) for module, name in loaded if module is not None))
+
+
+def may_be_read_later(problem: StoreError) -> bool:
+    """Whether a disk or a server did not give a value, which may be as good as ever."""
+    return isinstance(problem.__cause__, store_failures())

@@ -97,19 +97,20 @@ def header_of_parts(place: UPath) -> dict[str, Any]:
 def check_parts(place: UPath) -> dict[str, Any]:
     """As `header_of_parts`, once all its files are known to be as they were committed."""
     said = header_of_parts(place)
-    for name in files_of(said) or ():
+    files = files_of(said)
+    for name in files or ():
         with (place / name).open("rb") as file:
-            guarded(said, name, file).check()
+            guarded(files, name, file).check()
     return said
 
 
 def rows_of_parts(place: UPath) -> int:
     """How many rows a table of parts has, without reading them; raises as `read_parts`."""
     table = opened(place)
-    said, count = said_of(place, table), 0
-    for path in parts_of(place, table):
-        with path.open("rb") as file:
-            count += pq.ParquetFile(_guarded(place, path, said, file)).metadata.num_rows
+    files, count = files_of(said_of(place, table)), 0
+    for name in names_of(table):
+        with (place / name).open("rb") as file:
+            count += pq.ParquetFile(guarded(files, name, file)).metadata.num_rows
     return count
 
 
@@ -133,18 +134,14 @@ def read_parts(
     missing = [name for name in wanted if name not in schema.names]
     if missing:
         raise KeyError(f"no column {missing[0]}")
-    pieces = []
-    for path in parts_of(place, table):
-        with path.open("rb") as file:  # on this thread alone, see formats._from_parquet
-            part = pq.ParquetFile(_guarded(place, path, said, file))
+    files, pieces = files_of(said), []
+    for name in names_of(table):
+        with (place / name).open("rb") as file:  # on this thread alone, see formats._from_parquet
+            part = pq.ParquetFile(guarded(files, name, file))
             pieces.append(part.read(wanted, use_threads=False).select(wanted))
     if not pieces:
         pieces = [schema.empty_table().select(wanted)]
     return _to_pandas(pa.concat_tables(pieces, promote_options="default"), said[TYPES]), said
-
-
-def _guarded(place: UPath, path: UPath, said: Mapping[str, Any], file: Any) -> Any:
-    return guarded(said, str(path.relative_to(place)).replace("\\", "/"), file)
 
 
 def _to_pandas(table: pa.Table, types: Mapping[str, str]) -> pd.DataFrame:

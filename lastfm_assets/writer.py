@@ -4,6 +4,7 @@ Reading never waits: each file, and the published table, is replaced in one step
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -20,11 +21,13 @@ from upath import UPath
 
 from lastfm_assets import process
 from lastfm_assets.errors import StoreError, StoreHeldError
+from lastfm_assets.sources.hetrec import one_line
 
 NAME: Final = ".writer"
 """In the store's root: the file that is locked, or the object that is the lease."""
 _SECONDS_BETWEEN_LOOKS: Final = 2.0
 _UNKNOWN: Final = "another process"
+_NO_LOCKS: Final = frozenset({errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Hold(Protocol):
     """A store that is held."""
 
     def require(self) -> None:
-        """Raises StoreHeldError where another process has taken the store over."""
+        """Raises StoreHeldError where another process has it, OSError where nobody can tell."""
 
     def release(self) -> None:
         """Lets others have the store."""
@@ -109,10 +112,17 @@ def require_held(root: UPath) -> None:
 
     Raises:
         StoreHeldError: another process took it over, as this one gave no sign for too long.
+        StoreError: the store does not answer, so that nobody can tell.
     """
     hold = _HELD.get(str(root))
     if hold is not None:
-        hold.require()
+        try:
+            hold.require()
+        except OSError as problem:
+            raise StoreError(
+                f"{root}: it does not say whether this process holds it still "
+                f"({one_line(problem)}); refresh again"
+            ) from problem
 
 
 def _taken(root: UPath, me: Writer, *, wait: bool, say: Callable[[str], None]) -> Hold | None:
@@ -128,6 +138,11 @@ def _taken(root: UPath, me: Writer, *, wait: bool, say: Callable[[str], None]) -
                 told = True
             time.sleep(_SECONDS_BETWEEN_LOOKS)
         except OSError as problem:
+            if problem.errno in _NO_LOCKS:
+                raise StoreError(
+                    f"{root}: its file system has no locks, by which one writer at a time is kept; "
+                    "name a store on another one by --store or LASTFM_STORE"
+                ) from None
             raise StoreError(
                 f"{root}: cannot be written ({problem.strerror or problem}); see to the store, or "
                 "name another by --store or LASTFM_STORE"

@@ -1,5 +1,6 @@
 """What takes the place of a file is written beside it, and no killed writer's rest stays."""
 
+import fcntl
 import os
 import time
 from pathlib import Path
@@ -45,10 +46,35 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
 
 
 def test_half_a_file_of_an_earlier_version_goes_after_a_day(tmp_path: Path) -> None:
-    old, fresh = (tmp_path / f".value.{n}.partial" for n in ("a", "b"))
+    old, fresh = (tmp_path / f".value.{n * 32}.partial" for n in "ab")
     for path in (old, fresh):
         path.write_bytes(b"half")
     yesterday = time.time() - 25 * 3600
     os.utime(old, (yesterday, yesterday))
     durable.replace(tmp_path / "value", [b"whole"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".value.b.partial", "value"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [fresh.name, "value"]
+
+
+def test_what_another_program_writes_there_is_left_alone(tmp_path: Path) -> None:
+    # a DuckDB file may lie in anybody's folder; whatever looked half written there went at once
+    others = tmp_path / ".download.partial"
+    others.mkdir()
+    durable.replace(tmp_path / "value", [b"whole"])
+    assert others.is_dir()
+
+
+def test_a_folder_that_is_taken_away_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, taken = fcntl.flock, []
+
+    def another_process_first(handle: int, how: int) -> None:
+        if not taken:
+            taken.extend(tmp_path.iterdir())
+            taken[0].rmdir()
+        lock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", another_process_first)
+    durable.replace(tmp_path / "value", [b"whole"])
+    assert (tmp_path / "value").read_bytes() == b"whole"
+    assert len(taken) == 1

@@ -144,7 +144,7 @@ def serving_checks(
     """Asks the database what it serves."""
     rule = rules.services_see_what_readers_see
     database = open_database(publish_url, store.root)
-    _, version = PublishedLists(store.root).current()
+    version = PublishedLists(store.root).version()
     served = None if database is None else database.served()
     finding = rule(
         version.content,

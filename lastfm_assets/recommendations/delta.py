@@ -22,6 +22,7 @@ from lastfm_assets.commits import (
     NewerTableError,
     check_state,
     damaged_checkpoints,
+    files_of,
     guarded,
     require_whole_checkpoints,
     words_of,
@@ -173,7 +174,7 @@ def commits(place: UPath, number: int) -> Iterator[dict[str, Any]]:
     Raises:
         NewerTableError: a newer program has made the table.
     """
-    oldest = _oldest(place / LOG)
+    oldest = oldest_number(place)
     for version in range(number, oldest - 1, -1):
         try:
             words = words_of(place, version)
@@ -191,24 +192,35 @@ def newest_number(place: UPath) -> int:
     """Number of a log's last entry, whatever is in it.
 
     Raises:
-        ValueError: it has none.
+        TableNotFoundError: there is no log, or it has no entry.
     """
-    return int(max(_numbers(place / LOG)))
+    try:
+        numbers = _numbers(_names_in(place / LOG))
+    except (FileNotFoundError, NotADirectoryError):
+        numbers = []
+    if not numbers:
+        raise TableNotFoundError(str(place))
+    return int(numbers[-1])
 
 
-def _numbers(log: UPath) -> list[str]:
-    """Twenty digits for each entry of a log, rising."""
-    return sorted(path.name[:20] for path in log.iterdir() if _ENTRY.fullmatch(path.name))
-
-
-def _oldest(log: UPath) -> int:
-    """Number of the first commit that a log has to go back to.
+def oldest_number(place: UPath) -> int:
+    """Number of the first commit that a table's log has to go back to.
 
     A log that was shortened begins with a checkpoint; of another one the beginning has been lost.
     """
-    first = next(iter(_numbers(log)), "0")
-    is_shortened = any(path.name.startswith(f"{first}.checkpoint") for path in log.iterdir())
+    names = _names_in(place / LOG)
+    first = next(iter(_numbers(names)), "0")
+    is_shortened = any(name.startswith(f"{first}.checkpoint") for name in names)
     return int(first) if is_shortened else 0
+
+
+def _names_in(log: UPath) -> list[str]:
+    return [path.name for path in log.iterdir()]
+
+
+def _numbers(names: Sequence[str]) -> list[str]:
+    """Twenty digits for each entry of a log, rising."""
+    return sorted(name[:20] for name in names if _ENTRY.fullmatch(name))
 
 
 def opened_or_cut_back(place: UPath, options: dict[str, str] | None) -> DeltaTable | None:
@@ -229,13 +241,15 @@ def opened_or_cut_back(place: UPath, options: dict[str, str] | None) -> DeltaTab
 
 def _unreadable(log: UPath) -> list[UPath]:
     """What of a log to do without next: its newest entry, or checkpoints that mislead."""
-    newest = _numbers(log)[-1]
+    newest = _numbers(_names_in(log))[-1]
     points = [path for path in log.iterdir() if "checkpoint" in path.name]
     damaged = damaged_checkpoints(log.parent)
     if damaged:
         return [*damaged, *(one for one in points if one.name == "_last_checkpoint")]
     try:
         words_of(log.parent, int(newest))
+    except NewerTableError:  # sound, and not for us
+        raise
     except ValueError:
         return [log / f"{newest}.json", *(one for one in points if one.name.startswith(newest))]
     return points or [log / f"{newest}.json"]
@@ -296,9 +310,14 @@ def lists_of_users(place: UPath, table: DeltaTable, user_ids: Sequence[int]) -> 
 
 def user_ids_at(place: UPath, table: DeltaTable) -> np.ndarray:
     """(n,) int64, rising: every user with a list at a table's state; raises as `lists_at`."""
+    return np.unique(pairs_at(place, table)[0])
+
+
+def pairs_at(place: UPath, table: DeltaTable) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) users and (n,) artists of the lists at a table's state, int64; raises as `lists_at`."""
     _, words = newest(place, table)
-    parts = _read(place, table, words, columns=[Columns.USER])
-    return np.unique(pa.concat_tables(parts)[0].to_numpy())
+    rows = pa.concat_tables(_read(place, table, words, columns=[Columns.USER, Columns.ARTIST]))
+    return rows[Columns.USER].to_numpy(), rows[Columns.ARTIST].to_numpy()
 
 
 def _read(
@@ -310,10 +329,10 @@ def _read(
     user_ids: Sequence[int] | None = None,
 ) -> Iterator[pa.Table]:
     """Each file of a table's state, only what was committed; of some users, groups with them."""
-    names = names_of(table)
+    names, files = names_of(table), files_of(words)
     for name in names:
         with (place / name).open("rb") as file:
-            parquet = pq.ParquetFile(guarded(words, name, file))
+            parquet = pq.ParquetFile(guarded(files, name, file))
             groups = [
                 n
                 for n in range(parquet.num_row_groups)

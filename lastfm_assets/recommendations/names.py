@@ -4,7 +4,7 @@ from typing import Final
 
 import pandas as pd
 
-from lastfm_assets.errors import StoreError
+from lastfm_assets.errors import StoreError, may_be_read_later
 from lastfm_assets.io import Store
 from lastfm_assets.listening.about import About
 from lastfm_assets.listening.keys import no_keys
@@ -41,7 +41,7 @@ def _undamaged(store: Store) -> pd.DataFrame:
     try:
         return keys_in(store)
     except StoreError as problem:
-        if isinstance(problem.__cause__, OSError):  # the disk may give it yet
+        if may_be_read_later(problem):
             raise
         return no_keys()
 

@@ -18,12 +18,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 from upath import UPath
 
 from lastfm_assets import durable
-from lastfm_assets.commits import check_state, files_of, guarded, require_whole_checkpoints
+from lastfm_assets.commits import (
+    check_state,
+    files_of,
+    guarded,
+    require_whole_checkpoints,
+    words_of,
+)
 from lastfm_assets.committing import added, commit, committing
 from lastfm_assets.formats import version_of
 from lastfm_assets.parts import names_of
@@ -38,7 +44,9 @@ from lastfm_assets.recommendations.delta import (
     lists_of_users,
     newest,
     newest_number,
+    oldest_number,
     opened_or_cut_back,
+    pairs_at,
     storage_options,
     upkeep,
     user_ids_at,
@@ -178,6 +186,23 @@ class PublishedLists:
         """(n,) int64, rising: every user with a list; errors as in `current`."""
         return self._tried(lambda: user_ids_at(self.place, self._open(version.number)), "read")
 
+    def pairs_of(self, version: Version) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) users and (n,) artists of a version's lists, int64; errors as in `current`."""
+        return self._tried(lambda: pairs_at(self.place, self._open(version.number)), "read")
+
+    def damage(self) -> str:
+        """What is wrong with the files of the lists that readers see; empty: nothing.
+
+        Raises:
+            StoreError: nothing is published, or the log cannot be read.
+        """
+
+        def attempt() -> str:
+            now = self._present(self._open())
+            return "its log is damaged" if now is None else now.damage
+
+        return self._tried(attempt, "read")
+
     def read(self, number: int) -> pd.DataFrame:
         """The lists of one version.
 
@@ -202,7 +227,11 @@ class PublishedLists:
         Raises:
             StoreError: nothing is published.
         """
-        return self._tried(lambda: self._history(self._newest(), thoroughly=thoroughly), "read")
+
+        def attempt() -> list[Version]:
+            return self._history(newest_number(self.place), thoroughly=thoroughly)
+
+        return self._tried(attempt, "read")
 
     def last_known(self) -> Version:
         """The newest version of which is known what it was, however damaged its lists are.
@@ -212,7 +241,7 @@ class PublishedLists:
         """
 
         def attempt() -> Version:
-            for version in versions_of(commits(self.place, self._newest())):
+            for version in versions_of(commits(self.place, newest_number(self.place))):
                 if not version.damage:
                     return version
             raise ValueError("a Delta table that lastfm-assets has not written")
@@ -275,15 +304,24 @@ class PublishedLists:
 
     def _shorten_log(self, table: DeltaTable) -> None:
         """Drops entries twice the retention old, once no readable version is among them."""
-        known = list(versions_of(commits(self.place, table.version())))
         horizon = datetime.now(UTC) - 2 * self._retention
-        if known[-1].published_at >= horizon:
+        first = self._first(table.version())
+        if first is None or first.published_at >= horizon:
             return
         readable = [version for version in self._history(table.version()) if version.restorable]
         if all(version.published_at > horizon for version in readable):
             with committing(self.place) as uri:
                 DeltaTable(uri, storage_options=self._options).create_checkpoint()
             table.cleanup_metadata()
+
+    def _first(self, newest: int) -> Version | None:
+        """The oldest version that the log tells of."""
+        for number in range(oldest_number(self.place), newest + 1):
+            with contextlib.suppress(ValueError):  # damaged
+                words = words_of(self.place, number)
+                if words is not None and is_ours(words):
+                    return version_of_commit(words)
+        return None
 
     def _written(self, rows: pa.Table) -> AddAction:
         """Rows in a file in the table's folder, which is in no version yet."""
@@ -381,26 +419,18 @@ class PublishedLists:
             words: of its commit.
             seen: what was found of files before, which versions may share; filled.
         """
-        for name in files_of(words) or ():
+        files = files_of(words)
+        for name in files or ():
             if name not in seen:
                 seen[name] = ""
                 try:
                     with (self.place / name).open("rb") as file:
-                        guarded(words, name, file).check()
+                        guarded(files, name, file).check()
                 except (OSError, ValueError) as problem:
                     seen[name] = f"{name}: {problem}"
             if seen[name]:
                 return replace(version, restorable=False, damage=seen[name])
         return version
-
-    def _newest(self) -> int:
-        """Number of the newest commit, also where delta-rs cannot read the log up to it."""
-        try:
-            return self._open().version()
-        except TableNotFoundError:
-            raise
-        except (DeltaError, ValueError):
-            return newest_number(self.place)
 
     def _open(self, number: int | None = None) -> DeltaTable:
         require_whole_checkpoints(self.place)

@@ -11,12 +11,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from deltalake import DeltaTable
 
-from lastfm_assets.errors import StoreError
+from lastfm_assets.errors import StoreError, may_be_read_later
 from lastfm_assets.io import Store
 from lastfm_assets.listening.profile import PROFILE
-from lastfm_assets.recommendations.delta import clear_errors, storage_options
+from lastfm_assets.parts import is_there
 from lastfm_assets.recommendations.drift import compared_with, drift_table, first_drift
 from lastfm_assets.recommendations.overlap import Overlap
 from lastfm_assets.recommendations.published import PublishedLists
@@ -70,14 +69,19 @@ def reference_in(store: Store, source: str) -> Reference | None:
 
 
 def profiles_in(store: Store) -> pd.DataFrame:
-    """Profiles by the run whose lists they belong to; none where they cannot be read.
+    """Profiles by the run whose lists they belong to; none where they are damaged or missing.
 
     They cannot be made again, and must not keep a store from being mended: what is not known is
     not compared, and the next version has a profile again.
+
+    Raises:
+        StoreError: the store does not give them now; they would be lost if others were written.
     """
     try:
-        kept = store.read(PROFILES, pd.DataFrame) if store.has(PROFILES, pd.DataFrame) else None
-    except StoreError:
+        kept = store.read(PROFILES, pd.DataFrame)
+    except StoreError as problem:
+        if may_be_read_later(problem):
+            raise
         kept = None
     if kept is None or not set(_KEPT) <= set(kept.columns):
         types = {_RUN: "str", _ACCEPTED: "str", "figure": "str", "bin": "int64", "count": "int64"}
@@ -109,22 +113,25 @@ def with_profile(
     Raises:
         StoreError: the store cannot be written to; readers see what they saw before.
     """
-    _keep(store, profile, about.run_id, about.source, accepted)
+    runs = _runs_published(store)
+
+    def keep(run_id: str) -> None:
+        """Keeps the profile beside those of the runs whose lists are in the history."""
+        kept = profiles_in(store)
+        own = kept[_RUN] == run_id
+        said = accepted or next(iter(kept.loc[own, _ACCEPTED]), "")
+        others = kept[~own & kept[_RUN].isin(runs)]
+        rows = profile.assign(**{_RUN: run_id, _ACCEPTED: said})[list(_KEPT)]
+        table = pd.concat([others, rows], ignore_index=True)
+        table = table.astype({_RUN: "str", _ACCEPTED: "str"})
+        table = table.sort_values(_RUN, kind="stable", ignore_index=True)
+        store.write(PROFILES, table, source=about.source)
+
+    keep(about.run_id)
     publication = publish()
     if publication.outcome == "unchanged":
-        _keep(store, profile, publication.version.run_id, about.source, accepted)
+        keep(publication.version.run_id)
     return publication
-
-
-def _keep(store: Store, profile: pd.DataFrame, run_id: str, source: str, accepted: str) -> None:
-    """Keeps a profile beside those of the runs whose lists are in the history."""
-    kept = profiles_in(store)
-    own = kept[_RUN] == run_id
-    said = accepted or next(iter(kept.loc[own, _ACCEPTED]), "")
-    others = kept[~own & kept[_RUN].isin(_runs_published(store))]
-    rows = profile.assign(**{_RUN: run_id, _ACCEPTED: said})[list(_KEPT)]
-    table = pd.concat([others, rows], ignore_index=True).astype({_RUN: "str", _ACCEPTED: "str"})
-    store.write(PROFILES, table.sort_values(_RUN, kind="stable", ignore_index=True), source=source)
 
 
 def _runs_published(store: Store) -> list[str]:
@@ -138,8 +145,7 @@ def _runs_published(store: Store) -> list[str]:
 
 
 def _is_published(store: Store) -> bool:
-    place, options = PublishedLists(store.root).place, storage_options(store.root)
-    return DeltaTable.is_deltatable(str(place), storage_options=options)
+    return is_there(PublishedLists(store.root).place)
 
 
 def compared(store: Store, compare: Compare) -> pd.DataFrame:
@@ -182,24 +188,13 @@ def local_overlap(store: Store) -> Compare:
 
     def compare(version: Version) -> Overlap | None:
         try:
-            before = _listed(store, version)
+            before = PublishedLists(store.root).pairs_of(version)
         except StoreError:  # they are published again, if those at hand are fit to be
             return None
         now = store.columns(_LISTS, _PAIR)
         return Overlap.of_lists(before, (_ids(now, Columns.USER), _ids(now, Columns.ARTIST)))
 
     return compare
-
-
-def _listed(store: Store, version: Version) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Users and artists of a version's lists."""
-    place, options = PublishedLists(store.root).place, storage_options(store.root)
-    with clear_errors(place, "read"):
-        table = DeltaTable(str(place), version=version.number, storage_options=options)
-        # on this thread alone, see formats._from_parquet
-        rows = table.to_pyarrow_dataset().to_table(_PAIR, use_threads=False)
-        users, artists = (rows[name].to_numpy() for name in _PAIR)
-        return users, artists
 
 
 def _ids(table: pd.DataFrame, column: str) -> npt.NDArray[np.int64]:

@@ -48,6 +48,7 @@ def test_a_flipped_bit_in_the_lists_is_told_by_everything_that_serves(
         lambda: published.of_users([3], version),
         lambda: published.user_ids(version),
         lambda: published.lists_of(version),
+        lambda: published.pairs_of(version),
     ):
         with pytest.raises(StoreError, match=r"published: cannot be read \(it is damaged"):
             read()
@@ -115,16 +116,21 @@ def test_a_damaged_checkpoint_is_told_before_delta_rs_ends_over_it(tmp_path: Pat
     assert len(lists.history()) == 13
 
 
+@pytest.mark.parametrize("reader", [1, 99])
 def test_a_table_of_a_newer_program_is_neither_read_nor_written_to(
-    published: PublishedLists,
+    published: PublishedLists, reader: int
 ) -> None:
+    """What delta-rs could not read of it was set aside as damaged, and written over."""
     newest = entry(published, 2)
     first, *rest = map(json.loads, newest.read_text().splitlines())
     info = first["commitInfo"]
     info["format"] = 99
     info["seal"] = _seal(info, info["seal"].split()[1:])
-    newest.write_text("\n".join(map(json.dumps, [first, *rest])))
-    for act in (published.current, lambda: published.publish(lists_of(4), about(4))):
-        with pytest.raises(StoreError, match="its format is 99, this version reads up to"):
-            act()
+    protocol = {"protocol": {"minReaderVersion": reader, "minWriterVersion": 2}}
+    newest.write_text("\n".join(map(json.dumps, [first, protocol, *rest])))
+    told = "its format is 99, this version reads up to" if reader == 1 else "cannot be read"
+    with pytest.raises(StoreError, match=told):
+        published.current()
+    with pytest.raises(StoreError, match="its format is 99, this version reads up to"):
+        published.publish(lists_of(4), about(4))
     assert sorted(os.listdir(newest.parent)) == [f"{n:020}.json" for n in range(3)]  # noqa: PTH208

@@ -319,7 +319,9 @@ class TestTheDuckDBFile:
 
     def test_takes_old_leftovers_of_killed_writers_away(self, database: DuckDBFile) -> None:
         database.path.parent.mkdir()
-        old, fresh = (database.path.with_name(f".lists.duckdb.{n}.partial") for n in ("a", "b"))
+        old, fresh = (
+            database.path.with_name(f".lists.duckdb.{n * 32}.partial.wal") for n in ("a", "b")
+        )
         for left in (old, fresh):
             left.write_bytes(b"half")
         days = time.time() - 2 * 86_400

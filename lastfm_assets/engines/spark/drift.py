@@ -100,15 +100,16 @@ def overlap_in(tables: "SparkTables") -> Compare:
     """Compares lists where the workers read them."""
 
     def compare(version: "Version") -> Overlap | None:
-        del version  # the one that readers see
+        del version  # the one that readers see, or none is whole
+        try:
+            if PublishedLists(tables.store.root).damage():
+                return None
+        except StoreError:  # they are published again, if those at hand are fit to be
+            return None
         pair = [Columns.USER, Columns.ARTIST]
         lists = tables.read(TOP_ARTISTS).select(*pair)
         with clear_spark_errors("comparing lists with those that readers see"):
-            try:
-                seen = seen_by_readers(tables, lists.schema)
-            except StoreError:  # they are published again, if those at hand are fit to be
-                return None
-            return overlap(seen, lists)
+            return overlap(seen_by_readers(tables, lists.schema), lists)
 
     return compare
 

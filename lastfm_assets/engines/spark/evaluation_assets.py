@@ -40,7 +40,7 @@ def evaluation_assets(names: tuple[str, ...]) -> list[dg.AssetsDefinition]:
 
 
 def _evaluations(names: tuple[str, ...]) -> dg.AssetsDefinition:
-    (as_local,) = (one for one in judging.evaluation_assets(names) if len(one.keys) > 1)
+    as_local, *_ = judging.evaluation_assets(names)
 
     @dg.multi_asset(
         name="evaluations",

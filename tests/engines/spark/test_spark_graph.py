@@ -42,6 +42,12 @@ def test_every_key_is_made_but_what_is_named(local: Any, inside_spark: Any) -> N
     assert inside_spark.materializable_asset_keys < local.materializable_asset_keys
 
 
+def test_one_model_alone_is_judged_too() -> None:
+    """It ended in a traceback, as two were expected to be told apart."""
+    alone = _graph(Settings(models="popularity", engine="spark"))
+    assert dg.AssetKey(["evaluation", "popularity"]) in alone.materializable_asset_keys
+
+
 def test_what_both_make_is_described_and_grouped_alike(local: Any, inside_spark: Any) -> None:
     for key in inside_spark.materializable_asset_keys:
         ours, theirs = inside_spark.get(key), local.get(key)
