@@ -180,6 +180,21 @@ class TestALeaseBehindABadLine:
         assert again.met == 1
         assert bucket.keys() == []
 
+    def test_that_does_not_answer_lets_nothing_be_written_and_says_so(
+        self, s3: S3Server, proxy: FaultyS3, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It ended in a traceback of the driver's."""
+        bucket = s3.bucket(proxy.endpoint)
+        bucket.use(monkeypatch)
+        root = Store(bucket.store).root
+        with held(root, "me"):
+            monkeypatch.setattr(lease, "_SURELY_OURS", -1.0)
+            with (
+                proxy.failing(Rule("500", "PUT")),
+                pytest.raises(StoreError, match="does not say whether this process holds it still"),
+            ):
+                require_held(root)
+
 
 def test_two_refreshes_of_two_homes_end_as_one_and_a_line(s3: S3Server, tmp_path: Path) -> None:
     bucket = s3.bucket()
