@@ -76,7 +76,8 @@ def _require_whole(file: Path) -> None:
     if not file.exists():
         return
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        # not read only: what a killed search had begun to write has to be rolled back
+        with closing(sqlite3.connect(file)) as database:
             said = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     except (sqlite3.Error, UnicodeDecodeError) as problem:
         said = str(problem)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from child_process import line_from, running
 from tuning_world import held_out, interactions, known, nothing_beside, split_pairs, tables
 
 from lastfm_assets.errors import BadInputError, StoreError
@@ -35,6 +36,17 @@ def stall(done, total):
         print("within", flush=True)
         time.sleep(600)
 tune("item_knn", known(), folder=Path(sys.argv[1]), seed=0, budget=Budget(9), on_progress=stall)
+"""
+
+KILLED_IN_A_COMMIT = """
+import sqlite3, sys, time
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("PRAGMA cache_size = 1")
+database.execute("BEGIN")
+database.execute("CREATE TABLE filler (text)")
+database.executemany("INSERT INTO filler VALUES (?)", [("x" * 4000,) for _ in range(200)])
+print("half written", flush=True)
+time.sleep(600)
 """
 
 
@@ -293,6 +305,19 @@ class TestTheStudy:
         (tmp_path / f"{name}.db").write_bytes(b"not a database, " * 100)
         with pytest.raises(StoreError, match="delete it to start over"):
             searched(tmp_path, 1)
+
+    def test_that_a_search_was_killed_in_the_middle_of_is_gone_on_with(
+        self, tmp_path: Path
+    ) -> None:
+        """It was called damaged, and deleting it was advised: a journal was to be rolled back."""
+        searched(tmp_path, 1)
+        (file,) = tmp_path.rglob("*.db")
+        with running(KILLED_IN_A_COMMIT, file) as killed:
+            assert line_from(killed.stdout) == "half written\n"
+            killed.kill()
+            killed.wait()
+        assert file.with_name(f"{file.name}-journal").stat().st_size > 0
+        assert len(searched(tmp_path, 2).trials) == 2
 
     def test_that_cannot_be_written_is_told_in_a_line(self, tmp_path: Path) -> None:
         (tmp_path / "taken").write_text("a file")
