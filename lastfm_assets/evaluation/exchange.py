@@ -18,7 +18,7 @@ _KNOWN: Final = (*LISTS_COLUMNS, Columns.NAME, Columns.PLAYS)
 """Columns that are read of anybody's table."""
 _WHOLE: Final = r"-?[0-9]{1,18}"
 """Up to 18 digits: always within 64 bits."""
-_LONG_HEADER: Final = re.compile(rb"\s*[^\r\n]{65536}")
+_LONG_HEADER: Final = re.compile(rb"\s*+[^\r\n]{65536}")
 """pandas makes an object of each column of it, which takes minutes from a hundred thousand on."""
 
 

@@ -20,6 +20,12 @@ def test_a_header_of_a_million_columns_is_refused_at_once() -> None:
         read_pairs(b"\n\nuser_id,artist_id" + b"," * 1_000_000 + b"\n1,2\n", "h.csv")
 
 
+def test_lines_of_blanks_before_the_header_are_passed_over_at_once() -> None:
+    """Each was tried against the end of every other: 180 KB of blanks took 14 seconds."""
+    blank = b" " * 60_000 + b"\n"
+    assert len(read_pairs(blank * 30 + b"user_id,artist_id\n1,2\n", "h.csv")) == 1
+
+
 def test_a_column_that_is_there_twice_is_refused() -> None:
     """The first was taken, silently; in plays, it was an AttributeError."""
     with pytest.raises(BadInputError, match="the header has user_id twice"):
