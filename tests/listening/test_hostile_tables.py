@@ -64,6 +64,13 @@ class TestAnUnclosedQuoteInADescribedTable:
         with pytest.raises(BadInputError, match="quote that is opened in line 52 is never closed"):
             plays(tmp_path, b"u,a\n" + rows + b'u50,"b\nu51,c\nu52,d\n')
 
+    @pytest.mark.parametrize("end", [b"\n \n", b" \n", b"\n\n", b""])
+    def test_is_none_where_blanks_stand_behind_the_last_quote(
+        self, tmp_path: Path, end: bytes
+    ) -> None:
+        """A good file was refused whole for a blank at its end."""
+        plays(tmp_path, b'u,a\n1,x\n2,"b\nc"' + end)
+
     def test_in_a_column_before_the_last_is_named_too(self, tmp_path: Path) -> None:
         rows = b"".join(b"x,u%d\n" % n for n in range(50))
         with pytest.raises(BadInputError, match="quote that is opened in line 52 is never closed"):

@@ -77,7 +77,7 @@ def _last_of(piece: Piece, end: bytearray) -> tuple[int, str]:
     if not len(piece.lines) or piece.lines[-1] < last[0]:
         return last
     text = piece.texts(np.array([len(piece.lines) - 1]), "\x1f")[0].rpartition("\x1f")[2]
-    quotes = end.rstrip(b"\r\n")
+    quotes = end.rstrip()
     is_closed = (len(quotes) - len(quotes.rstrip(b'"'))) % 2
     is_long = not is_closed and re.search(LINE_END, text)
     return int(piece.lines[-1]), f'"{text}' if is_long else ""
