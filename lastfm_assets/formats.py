@@ -21,7 +21,7 @@ from lastfm_assets.evaluation.leaderboard import Evaluation
 from lastfm_assets.insight.report import Report
 from lastfm_assets.listening.matrix import ListeningMatrix
 from lastfm_assets.listening.weighting import Weighting
-from lastfm_assets.models import trained
+from lastfm_assets.models import saved, trained
 from lastfm_assets.models.trained import TrainedModel
 
 Stored = TypeVar(
@@ -255,9 +255,11 @@ def _matrix_to_bytes(matrix: ListeningMatrix, header: Header) -> bytes:
 
 
 def _matrix_from_bytes(content: bytes) -> tuple[ListeningMatrix, Header]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays = saved.arrays_in(content)
     header = json.loads(arrays["header"].tobytes())
+    parts = {f"plays_{name}": arrays[name] for name in ("data", "indices", "indptr")}
+    shape = np.array(header["shape"])
+    saved.check_numbers({**parts, "plays_shape": shape, "weights": arrays["weights"]})
     plays = sps.csr_array(
         (arrays["data"], arrays["indices"], arrays["indptr"]), shape=tuple(header["shape"])
     )

@@ -1,4 +1,4 @@
-"""The arrays of a saved model, judged before compiled code follows the places that they name."""
+"""Arrays of a saved model or matrix, judged before compiled code follows the places they name."""
 
 import io
 import zipfile
@@ -45,7 +45,7 @@ def check_ids(ids: np.ndarray) -> None:
         raise StoreError(f"its ids are {ids.shape} {ids.dtype}, expected rising whole numbers")
 
 
-def check_learnt(arrays: Mapping[str, np.ndarray]) -> None:
+def check_numbers(arrays: Mapping[str, np.ndarray]) -> None:
     """Refuses what compiled code would take for numbers or places, and are none.
 
     Sparse matrices are those whose parts end in `_indices`, `_indptr` and `_shape`.

@@ -360,7 +360,7 @@ def _restored(arrays: Mapping[str, np.ndarray]) -> tuple[TrainedModel, dict[str,
         for name, array in arrays.items()
         if name.startswith("learnt_")
     }
-    saved.check_learnt(learnt)
+    saved.check_numbers(learnt)
     restored = TrainedModel(
         model.from_arrays(config, learnt),
         config,
