@@ -36,11 +36,11 @@ $(ENV)/integration: requirements/integration.txt $(READY)
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
-torture: $(READY) $(ENV)/integration  ## Kills, faults, damage and hostile input, about an hour: docs/reliability.md
+torture: $(READY) $(ENV)/integration  ## Kills, faults, damage and hostile input, some hours: docs/reliability.md
 	@$(BIN)/python tests/torture/run.py
 
-sbom: $(READY) $(ENV)/integration  ## The bill of materials, docs/sbom.json
-	@$(BIN)/python docs/sbom.py
+sbom: $(READY) $(ENV)/integration  ## The bill of materials, requirements/sbom.json
+	@$(BIN)/python requirements/sbom.py
 
 lint: $(READY)  ## Style and types
 	@$(BIN)/ruff check --quiet .

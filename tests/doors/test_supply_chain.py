@@ -46,8 +46,8 @@ def test_make_installs_nothing_without_its_hash() -> None:
 
 
 def test_the_bill_of_materials_lists_what_is_locked() -> None:
-    """`docs/sbom.py` writes it anew where it does not."""
-    bill = json.loads((PROJECT / "docs" / "sbom.json").read_text())
+    """`requirements/sbom.py` writes it anew where it does not."""
+    bill = json.loads((PROJECT / "requirements" / "sbom.json").read_text())
     locked = {
         (re.sub(r"[-_.]+", "-", name).lower(), version)
         for name, version in (
@@ -64,6 +64,6 @@ def test_the_bill_of_materials_lists_what_is_locked() -> None:
 
 
 def test_the_bill_of_materials_names_no_time_and_no_place() -> None:
-    text = (PROJECT / "docs" / "sbom.json").read_text()
+    text = (PROJECT / "requirements" / "sbom.json").read_text()
     assert not re.search(r"timestamp|serialNumber|externalReferences|hashes", text)
     assert re.findall(r"\w+://[^/\"]+", text) == ["http://cyclonedx.org"]  # of its schema

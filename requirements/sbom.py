@@ -1,10 +1,9 @@
 """Writes the bill of materials: every package of the lock, as CycloneDX JSON.
 
-The same lock always gives the same bytes: no time, no serial number, and no address that a package
-was fetched from. Needs what `make test-integration` installs.
+The same lock gives the same bytes on the same system and with the same tool: no time, no serial
+number, and no address that a package was fetched from. Licences are those of the packages installed
+here. Needs what `make test-integration` installs.
 """
-
-# ruff: noqa: INP001 (a script beside what it writes)
 
 import json
 import subprocess
