@@ -5,7 +5,7 @@ In a notebook, `import lastfm_assets as la` gives `la.load`, `la.split`, `la.fit
 they are first named, so that the import itself is light.
 """
 
-from importlib import import_module
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def __getattr__(name: str) -> Any:
     """A name of the notebook's, imported now (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module("lastfm_assets.notebook"), name)
+    found = getattr(importlib.import_module("lastfm_assets.notebook"), name)
     globals()[name] = found
     return found
 

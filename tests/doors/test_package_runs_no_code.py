@@ -9,8 +9,10 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 PACKAGE = PROJECT / "lastfm_assets"
-SOURCES = sorted(PACKAGE.rglob("*.py"))
-TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text("utf-8")) for path in SOURCES}
+TREES = {
+    str(path.relative_to(PACKAGE)): ast.parse(path.read_text("utf-8"))
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
 
 NEVER_IMPORTED = {
     *("pickle", "_pickle", "cPickle", "pickletools", "cloudpickle", "dill", "joblib", "jsonpickle"),
@@ -19,10 +21,13 @@ NEVER_IMPORTED = {
 }
 NEVER_CALLED = {"eval", "exec", "compile", "__import__", "breakpoint"}
 NEVER_NAMED = {
-    *("read_pickle", "to_pickle", "allow_pickle_true", "unsafe_load", "full_load", "UnsafeLoader"),
-    *("FullLoader", "popen", "system", "spawnl", "spawnv", "execv", "execve", "execl", "execvp"),
-    *("urlretrieve", "extractall", "mktemp", "shell_exec", "_unsafe", "from_string"),
+    *("read_pickle", "to_pickle", "unsafe_load", "full_load", "UnsafeLoader", "FullLoader"),
+    *("popen", "system", "spawnl", "spawnv", "execv", "execve", "execl", "execvp", "posix_spawn"),
+    *("fork", "forkpty", "urlretrieve", "extractall", "mktemp", "_unsafe", "from_string"),
+    *("ProcessPoolExecutor",),
 }
+UNDER_THEIR_NAMES = {"os", "subprocess", "yaml", "builtins", "importlib"}
+"""Modules whose functions are forbidden by the names that they have there; NumPy is `np`."""
 STARTERS = {
     "engines/spark/cluster.py": 1,  # Spark's own daemons
     "engines/spark/java.py": 1,  # `java -version`
@@ -49,29 +54,66 @@ def nodes() -> Iterator[tuple[str, ast.AST]]:
             yield file, node
 
 
-def test_nothing_is_imported_that_makes_code_of_data() -> None:
-    found = []
-    for file, node in nodes():
-        modules = []
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            modules = [node.module or ""]
-        found += [(file, name) for name in modules if name.partition(".")[0] in NEVER_IMPORTED]
+def forbidden_in(node: ast.AST) -> str:  # noqa: PLR0911 (a case each)
+    """What a node does that makes code of data, or asks a shell; empty: nothing."""
+    match node:
+        case ast.Import(names=names):
+            return " ".join(filter(None, map(_forbidden_import, names)))
+        case ast.ImportFrom(module=module, names=names):
+            return _forbidden_from(module or "", [alias.name for alias in names])
+        case ast.Call(func=ast.Name(id=name)) if name in NEVER_CALLED:
+            return name
+        case ast.Call(func=function, args=[ast.Constant(value=str(name)), *_]) if named(
+            function
+        ).endswith("import_module"):
+            return name if name.partition(".")[0] in NEVER_IMPORTED else ""
+        case ast.Attribute(value=ast.Name(id="builtins"), attr=name):
+            return f"builtins.{name}"
+        case ast.Attribute(attr=name) if name in NEVER_NAMED:
+            return name
+        case ast.keyword(arg="shell"):
+            return "shell="
+        case ast.keyword(arg="allow_pickle", value=value) if ast.unparse(value) != "False":
+            return "allow_pickle="
+    return ""
+
+
+def _forbidden_import(alias: ast.alias) -> str:
+    module, name = alias.name, alias.asname or alias.name
+    if module.partition(".")[0] in NEVER_IMPORTED:
+        return module
+    if module in UNDER_THEIR_NAMES:
+        return "" if name == module else module
+    return module if module == "numpy" and name != "np" else ""
+
+
+def _forbidden_from(module: str, names: list[str]) -> str:
+    if module.partition(".")[0] in NEVER_IMPORTED or module in {*UNDER_THEIR_NAMES, "numpy"}:
+        return f"from {module}"
+    return " ".join(name for name in names if name in NEVER_NAMED | NEVER_CALLED)
+
+
+def test_nothing_makes_code_of_data_and_no_shell_is_asked() -> None:
+    found = [(file, what) for file, node in nodes() if (what := forbidden_in(node))]
     assert found == []
 
 
-def test_nothing_is_evaluated_and_no_shell_is_asked() -> None:
-    found = []
-    for file, node in nodes():
-        if isinstance(node, ast.Call):
-            if isinstance(node.func, ast.Name) and node.func.id in NEVER_CALLED:
-                found.append((file, node.lineno, node.func.id))
-            if any(word.arg == "shell" for word in node.keywords):
-                found.append((file, node.lineno, "shell="))
-        if isinstance(node, ast.Attribute) and node.attr in NEVER_NAMED:
-            found.append((file, node.lineno, node.attr))
-    assert found == []
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("import pickle", "import pickle as p", "from pickle import loads", "import numpy as n"),
+        *("from os import system", "import os as o", "os.system('x')", "os.posix_spawn('x', [])"),
+        *("from pandas import read_pickle", "pd.read_pickle(x)", "eval(x)", "builtins.eval(x)"),
+        *("from builtins import eval", "from numpy import load", "load(x, allow_pickle=True)"),
+        *("np.load(x, allow_pickle=flag)", "from yaml import load", "yaml.unsafe_load(x)"),
+        *("import subprocess as s", "from subprocess import run", "f(x, shell=True)"),
+        *("importlib.import_module('pickle')", "from importlib import import_module"),
+        "from concurrent.futures import ProcessPoolExecutor",
+    ],
+)
+def test_a_line_that_would_is_found(line: str) -> None:
+    """Half of these once went unseen, as only the usual names were looked for."""
+    assert any(forbidden_in(node) for node in ast.walk(ast.parse(line)))
 
 
 def test_arrays_are_read_and_written_without_pickle() -> None:
@@ -103,7 +145,6 @@ def test_yaml_is_read_by_the_safe_loader() -> None:
 def test_processes_are_started_from_a_list_by_three_files_alone() -> None:
     found: dict[str, int] = {}
     for file, node in nodes():
-        assert not (isinstance(node, ast.ImportFrom) and node.module == "subprocess"), file
         if not (isinstance(node, ast.Call) and named(node.func).startswith("subprocess.")):
             continue
         assert named(node.func) in {"subprocess.run", "subprocess.Popen"}, file
@@ -132,7 +173,7 @@ def test_a_module_is_imported_by_name_only_where_the_name_is_ours() -> None:
         assert isinstance(name, ast.Constant) or file == "__init__.py", (file, call.lineno)
 
 
-@pytest.mark.parametrize("folder", ["lastfm_assets", "docs"])
+@pytest.mark.parametrize("folder", ["lastfm_assets", "requirements"])
 def test_every_exception_from_the_rules_of_security_says_why(folder: str) -> None:
     """Ruff's S rules hold for the whole package; where one is waived, the reason stands beside."""
     waived = [
