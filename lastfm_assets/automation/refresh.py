@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 import dagster as dg
-from dagster._core.instance.ref import InstanceRef
 
+from lastfm_assets.automation.event_log import with_kept_connections
 from lastfm_assets.automation.failures import of_dagsters_storage
 from lastfm_assets.automation.instance import prepare_home
 from lastfm_assets.automation.jobs import REFRESH, TUNING
@@ -115,9 +115,7 @@ def _instance_at_a_terminal(home: Path) -> dg.DagsterInstance:
         "module": "dagster._core.storage.noop_compute_log_manager",
         "class": "NoOpComputeLogManager",
     }
-    return dg.DagsterInstance.from_ref(
-        InstanceRef.from_dir(str(home), overrides={"compute_logs": nothing})
-    )
+    return dg.DagsterInstance.from_ref(with_kept_connections(home, {"compute_logs": nothing}))
 
 
 def _selected(definitions: dg.Definitions, select: Sequence[str]) -> set[dg.AssetKey]:
