@@ -42,6 +42,8 @@ _NAME: Final = "lastfm_assets"
 """Under which a parquet file or a page keeps its header."""
 _CHUNK: Final = 1 << 14
 """Rows of a chunk of texts that are all missing."""
+_SMALL: Final = 1 << 20
+"""Bytes of a table, unpacked, up to which it does not matter that it is there twice."""
 _META: Final = re.compile(rf'<head><meta name="{_NAME}" content="([^"]*)">')
 
 
@@ -201,7 +203,14 @@ def _from_parquet(content: bytes) -> tuple[pd.DataFrame, Header]:
 
 
 def _by_column(file: pq.ParquetFile, names: Sequence[str]) -> pd.DataFrame:
-    """A table column by column, so that only one is there in Arrow's and in pandas' shape."""
+    """A table column by column, so that only one is there in Arrow's and in pandas' shape.
+
+    A small one is read at once: most of a column's time goes by before its first value.
+    """
+    groups = range(file.num_row_groups)
+    if sum(file.metadata.row_group(n).total_byte_size for n in groups) <= _SMALL:
+        table = file.read(columns=[*names], use_threads=False)
+        return cast("pd.DataFrame", table.to_pandas(use_threads=False)[[*names]])
     columns = {}
     for name in names:
         at = file.schema_arrow.get_field_index(name)
