@@ -51,6 +51,7 @@ ui: $(READY)  ## The Dagster web UI with its daemon, on 127.0.0.1:3000 (another:
 	@$(PYTHON) -c 'import socket; socket.create_server(("127.0.0.1", $(PORT))).close()' 2>/dev/null || \
 	  { echo "error: port $(PORT) is in use; stop what holds it or name another: make ui PORT=3001" >&2; exit 2; }
 	@DAGSTER_HOME="$$($(BIN)/python -m lastfm_assets.automation.instance)" \
+	  DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS=1800 \
 	  PYTHONWARNINGS=ignore::FutureWarning $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
 
 benchmark: $(READY)  ## Against other libraries, and the chain from 93 thousand to 17.5 million pairs
