@@ -4,33 +4,23 @@ import getpass
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import duckdb
-import pyarrow.parquet as pq
 import pytest
+from file_contents import shown
 from pipeline_world import Command, Refreshed
 
 from lastfm_assets.io import Store
 from lastfm_assets.sql import query
 from lastfm_assets.sql.stored import StoredTables
 
-PLACES = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|var|opt|usr|work|srv|private|Users)/[\w.-]+")
+PLACES = re.compile(
+    r"(?:(?<![\w.:/])|file://)/(?:home|root|tmp|var|opt|usr|work|srv|private|Users)/[\w.-]+"
+)
 """A path as a machine has it; a page's own links begin with a host."""
 
 
-def shown(file: Path) -> str:
-    """All that a file of the store says, tables and databases unpacked."""
-    if file.suffix == ".parquet":
-        table: Any = pq.read_table(file)
-        return str(table.schema.metadata) + str(table.to_pylist())
-    if file.suffix == ".duckdb":
-        with duckdb.connect(file, read_only=True) as database:
-            tables = database.execute("SELECT schema_name, table_name FROM duckdb_tables()")
-            names = [f'"{schema}"."{name}"' for schema, name in tables.fetchall()]
-            texts = [str(database.execute(f"FROM {name}").fetchall()) for name in names]
-            return "".join(texts) + str(database.execute("FROM duckdb_views()").fetchall())
-    text = file.read_bytes().decode(errors="replace")
+def said_by(file: Path) -> str:
+    text = shown(file)
     if file.parent.name == "_delta_log":  # delta-rs notes where it made the table, see SECURITY.md
         text = re.sub(r'"location":"file://[^"]*"', "", text, count=1)
     return text
@@ -39,7 +29,7 @@ def shown(file: Path) -> str:
 def files(store: Path) -> Iterator[tuple[str, str]]:
     for file in sorted(store.rglob("*")):
         if file.is_file():
-            yield str(file.relative_to(store)), shown(file)
+            yield str(file.relative_to(store)), said_by(file)
 
 
 def test_no_stored_file_names_a_place(refreshed: Refreshed) -> None:

@@ -89,6 +89,7 @@ def kill_run(machine: Machine) -> None:
     """The process that makes the run: what the code server has forked or spawned."""
     (server,) = machine.processes("api grpc")
     children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    assert children, "there is a process that makes the run"
     for child in children:
         os.kill(int(child), signal.SIGKILL)
 

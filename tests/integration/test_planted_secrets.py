@@ -4,19 +4,21 @@ import base64
 import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-import pyarrow.parquet as pq
+import duckdb
 import pytest
+from file_contents import shown
 from server_world import running, wait_for
 
 import lastfm_assets
@@ -121,9 +123,16 @@ class Place:
 
 
 def forms() -> list[str]:
-    """The planted words as they stand, in a URL, and in a header."""
-    words = [*WORDS.values(), *(quote(word, safe="") for word in WORDS.values())]
-    return [*words, BASIC.removeprefix("Basic ")]
+    """What all planted words begin with, and that in base64, wherever in a text it stands."""
+    begin = b"pl4nted"
+    return [begin.decode(), *(_base64_behind(count, begin) for count in range(3))]
+
+
+def _base64_behind(count: int, word: bytes) -> str:
+    """The letters of base64 that stand for a word alone, behind so many other bytes."""
+    coded = base64.b64encode(b"x" * count + word).decode().rstrip("=")
+    whole = 8 * (count + len(word)) // 6
+    return coded[-(-8 * count // 6) : whole]
 
 
 @pytest.fixture
@@ -155,15 +164,6 @@ def place(tmp_path: Path) -> Iterator[Place]:
             watching.join()
             serving.shutdown()
             thread.join()
-
-
-def shown(file: Path) -> str:
-    """All that a file holds, tables unpacked."""
-    content = file.read_bytes().decode(errors="replace")
-    if file.suffix == ".parquet":
-        table: Any = pq.read_table(file)
-        content += str(table.schema) + str(table.to_pylist())
-    return content
 
 
 def told(root: Path) -> list[tuple[str, str]]:
@@ -228,4 +228,23 @@ def test_a_password_that_is_there_is_found(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "log").write_text(f"x{WORDS['mail']}x")
     (tmp_path / "log").write_text(f"smtp://u:{quote(WORDS['mail'], safe='')}@h")
-    assert {file for file, _ in told(tmp_path)} == {"deep/log", "log"}
+    (tmp_path / "header").write_text(BASIC)
+    with zipfile.ZipFile(tmp_path / "packed", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", WORDS["keys"] * 9)
+    with contextlib.closing(sqlite3.connect(tmp_path / "runs.db")) as database, database:
+        database.execute("CREATE TABLE snapshots (body BLOB)")
+        packed = zlib.compress(f"{'a' * 99}{WORDS['spark']}".encode())
+        database.execute("INSERT INTO snapshots VALUES (?)", (packed,))
+    with duckdb.connect(tmp_path / "lists.duckdb") as serving:
+        serving.execute("CREATE TABLE a AS SELECT ? AS b", [WORDS["publish"]])
+    expected = {"deep/log", "log", "header", "packed", "runs.db", "lists.duckdb"}
+    assert {file for file, _ in told(tmp_path)} == expected
+
+
+def test_a_password_among_the_arguments_is_seen(place: Place) -> None:
+    """So that nobody seen means something."""
+    command = [sys.executable, "-c", "input()", f"--password={WORDS['wrong']}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        wait_for("the watch", lambda: bool(place.seen), 30)
+        process.communicate(b"\n")
+    assert all("--password" in said for said in place.seen)

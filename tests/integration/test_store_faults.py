@@ -105,6 +105,7 @@ def test_one_fault_is_got_over_or_told_in_a_line(
     rule = Rule(fault, verb, after=after, times=1)
     with proxy.failing(rule):
         told = told_by(lambda: act(world))
+    assert rule.met == 1 or after, "the fault has struck, but where an operation asks once only"
     assert told.isprintable()
     assert not told or "published" in told, "s3fs tries all again; delta-rs does not"
     world.require_whole()

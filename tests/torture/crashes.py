@@ -126,6 +126,8 @@ class Round:
         if code == 0:
             self.done.missed += 1
             self.world.seconds *= 0.97  # the machine is quicker now: aim a little earlier
+        elif number == signal.SIGKILL and code != -signal.SIGKILL:
+            self._tell([f"it ended with {code} before it was killed: {said[-600:]}"])
         elif number == signal.SIGKILL:
             self.done.kills[self.place.kind] += 1
             self.done.steps[step] += 1
@@ -133,8 +135,9 @@ class Round:
         else:
             self.done.stops[signal.Signals(number).name] += 1
             self._tell(_of_stop(number, code, said, status))
-        wanted = {self.world.content(self.turn), *(content for _, content in self.before[:1])}
-        self._tell(self.place.what_is_wrong(self.before, wanted))
+        wanted = {self.world.content(self.turn)}
+        wanted |= {content for _, content in self.before[:1]} if code else set()
+        self._tell(self.place.what_is_wrong(self.before, wanted, done=code == 0))
         self._go_on(f"{step} ({said.rstrip().rpartition(chr(10))[2][-80:]})")
 
     def _go_on(self, where: str) -> None:
@@ -147,7 +150,8 @@ class Round:
         if ended.code:
             self._tell([f"killed in {where}: the next refresh failed: {ended.said[-600:]}"])
             return
-        wrong = place.what_is_wrong(before, {self.world.content(self.turn)})
+        wrong = place.what_is_wrong(before, {self.world.content(self.turn)}, done=True)
+        wrong += place.lost()
         wrong += [f"left behind: {path}" for path in place.strays()]
         self._tell(wrong + place.what_dagster_has_wrong())
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any, Final
 
-from places import Place, World, opened
+from places import History, Place, World, opened
 from preloaded import (
     OPEN_READ,
     OPEN_WRITE,
@@ -107,9 +107,14 @@ class Trial:
         if end():
             self.done.tried[name] += 1
             self.done.failed[name] += ended.code != 0
-        wanted = {self.world.content(self.turn), *(content for _, content in before[:1])}
-        wrong = [*_of_end(ended), *self.place.what_is_wrong(before, wanted)]
+        wrong = [*_of_end(ended), *self.judged(before, ended)]
         self.done.wrong += [f"{name}: {line}" for line in (*wrong, *self.afterwards())]
+
+    def judged(self, before: History, ended: Ended) -> list[str]:
+        """What is wrong behind a refresh that ended so; one that succeeded has done all of it."""
+        wanted = {self.world.content(self.turn)}
+        wanted |= {content for _, content in before[:1]} if ended.code else set()
+        return self.place.what_is_wrong(before, wanted, done=ended.code == 0)
 
     def afterwards(self) -> list[str]:
         """What is wrong once the same has been asked for without the fault."""
@@ -117,7 +122,7 @@ class Trial:
         ended = self.refreshed()
         if ended.code:
             return [f"the refresh without the fault failed: {ended.said[-600:]}"]
-        wrong = self.place.what_is_wrong(before, {self.world.content(self.turn)})
+        wrong = self.judged(before, ended)
         left = [f"left behind: {path}" for path in self.place.strays()]
         return wrong + left + self.place.what_dagster_has_wrong()
 
@@ -152,8 +157,10 @@ def disk_faults(
         name = fault.name if below == trial.place.root else f"{fault.name}, Dagster's files"
         trial.turn += 1
         disk.fail(fault, below, 0)
-        trial.refreshed()
+        counted = trial.refreshed()
         calls, _ = disk.heal()
+        if counted.code or not calls:
+            trial.done.wrong.append(f"{name}: {calls} calls counted, {counted.last_line}")
         trial.done.calls[name] = calls
         for at in sorted(trial.chance.sample(range(1, calls + 1), min(points, calls))):
             if time.monotonic() > until:
@@ -239,9 +246,7 @@ def lost_database(trial: Trial, *, points: int) -> None:
         ended = child.wait()
         trial.done.tried["database lost"] += 1
         trial.done.failed["database lost"] += ended.code != 0
-        wanted = {trial.world.content(trial.turn), *(content for _, content in before[:1])}
-        wrong = [*_of_end(ended), *trial.place.what_is_wrong(before, wanted)]
-        wrong += trial.afterwards()
+        wrong = [*_of_end(ended), *trial.judged(before, ended), *trial.afterwards()]
         trial.done.wrong += [f"database lost: {line}" for line in wrong]
 
 

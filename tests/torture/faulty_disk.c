@@ -5,22 +5,20 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include "paths.h"
 
 enum { OPEN_READ = 1, OPEN_WRITE = 2, READ = 4, WRITE = 8, SYNC = 16, RENAME = 32 };
 
 struct plan {
-    char folder[1024];       /* with a slash at the end; empty: nothing is looked at */
+    char folder[1024];       /* no slash at the end; empty: nothing is looked at */
     int64_t kinds;           /* calls that count, of those above */
     int64_t error;           /* errno of the failure; 0: half of the bytes are moved */
     int64_t at;              /* the call that fails, from 1; 0: none */
@@ -43,29 +41,10 @@ __attribute__((constructor)) static void map_plan(void)
         plan = mapped;
 }
 
-static int is_below(const char *path)
-{
-    return plan && plan->folder[0] && strncmp(path, plan->folder, strlen(plan->folder)) == 0;
-}
-
-/* The path of an open file, or of a name relative to a folder that is open. */
 static int file_is_below(int file, const char *name)
 {
-    char link[64], path[PATH_MAX];
-    if (!plan || !plan->folder[0])
-        return 0;
-    if (name && name[0] == '/')
-        return is_below(name);
-    if (file == AT_FDCWD)
-        snprintf(link, sizeof link, "/proc/self/cwd");
-    else
-        snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-    ssize_t length = readlink(link, path, sizeof path - 2);
-    if (length < 0)
-        return 0;
-    path[length++] = '/';
-    path[length] = 0;
-    return is_below(path);
+    char path[PATH_MAX];
+    return plan && plan->folder[0] && path_of(file, name, path) && lies_below(path, plan->folder);
 }
 
 /* Whether this call is the one that fails. */

@@ -114,12 +114,15 @@ class Place:
                 return []
             raise
 
-    def what_is_wrong(self, before: History, wanted: Collection[str]) -> list[str]:
+    def what_is_wrong(
+        self, before: History, wanted: Collection[str], *, done: bool = False
+    ) -> list[str]:
         """What must hold at any time, in a line each where it does not.
 
         Args:
             before: the history before the refresh began.
             wanted: contents that readers may see now.
+            done: whether the refresh says that it has succeeded: services see the same, then.
         """
         try:
             now = self.history()
@@ -130,7 +133,8 @@ class Place:
                 wrong += self._of_readers(wanted)
             elif before:
                 wrong.append("nothing is published any more")
-            return wrong + self._of_services({content for _, content in now})
+            known = wanted if done else {content for _, content in now}
+            return wrong + self._of_services(known, done=done)
         except Exception as problem:  # noqa: BLE001 (whatever it is, it is what we are looking for)
             return [f"{type(problem).__name__}: {problem}"]
 
@@ -147,14 +151,22 @@ class Place:
             wrong.append(f"user {user} is shown {len(shown)} artists")
         return wrong
 
-    def _of_services(self, known: Collection[str]) -> list[str]:
-        """Whether the serving database holds a whole version that was published."""
+    def lost(self) -> list[str]:
+        """Versions that cannot be gone back to, in a line each; all can, for thirty days."""
+        return [
+            f"version {one.number} cannot be brought back: {one.in_words}"
+            for one in self.published.history()
+            if not one.restorable
+        ]
+
+    def _of_services(self, known: Collection[str], *, done: bool) -> list[str]:
+        """Whether the serving database, which S3 has none of, holds a whole version of these."""
         served = self._served()
         if served is None:
-            return []
+            return ["nothing is served"] if done and self.kind != "s3" else []
         content, lists = served
         if content not in known:
-            return [f"the serving database holds {content}, which was never published"]
+            return [f"the serving database holds {content}, expected one of {sorted(known)}"]
         return [] if content_of(lists) == content else ["the serving database holds a mixture"]
 
     def _served(self) -> tuple[str, pd.DataFrame] | None:
@@ -315,4 +327,6 @@ class World:
                     raise RuntimeError(f"an undisturbed refresh failed: {ended.said}")
                 world.contents.append(place.history()[0][1])
                 world.seconds = ended.seconds
+        if len({*world.contents}) < sources:
+            raise RuntimeError("two sources give the same lists, so that nothing could be told")
         return world

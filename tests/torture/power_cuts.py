@@ -28,8 +28,6 @@ from lastfm_assets.recommendations.published import PublishedLists, content_of
 
 KEPT: Final = ("none", "all", "some")
 """Of the names that were not synced: which survive."""
-_HEALED: Final = 200
-"""Cuts for one that is followed by a refresh."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +179,7 @@ def _cuts(
     store, log, copy = (folder / "store").resolve(), folder / "record", folder / "after"
     found = Counter({"changes": len(changes), "wrong": 0})
     moments = _moments(changes, chance, budget // len(KEPT))
+    every = budget // (2 + budget // 100)
     for number, change in enumerate(changes):
         disk.do(change, log)
         for kind in KEPT if number in moments else ():
@@ -192,12 +191,16 @@ def _cuts(
             try:
                 content = _content(copy)
                 found[("old", "new")[contents.index(content)]] += 1
-                if found["cuts"] % _HEALED == 0:
+                if found["cuts"] % every == 0:
                     _refresh(folder, copy, folder / "source-2", {})
                     found["healed"] += [contents[1]].index(_content(copy)) + 1
             except (StoreError, ValueError, AssertionError) as problem:
                 sys.stderr.write(f"{said}: {problem}\n")
                 found["wrong"] += 1
+    disk.after_a_cut(store, copy, 0)  # of a refresh that has said that it is done
+    if _content(copy) != contents[1]:
+        sys.stderr.write("what was published is lost by a cut after the refresh has ended\n")
+        found["wrong"] += 1
     return found
 
 

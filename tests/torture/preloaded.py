@@ -41,7 +41,7 @@ class FaultyDisk:
 
     def fail(self, fault: Fault, below: Path, at: int) -> None:
         """Lets the n-th of those calls on files below a folder fail; 0: only counts them."""
-        folder = f"{below.resolve()}/".encode()
+        folder = str(below.resolve()).encode()
         calls = (fault.calls, fault.error, at, int(fault.stays), 0, 0)
         struct.pack_into(_PLAN, self._plan, 0, folder, *calls)
 

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include "paths.h"
 
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 static const char *folder, *log_name;
@@ -31,29 +32,9 @@ __attribute__((constructor)) static void set_up(void)
     if (!real) \
         real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
-/* The absolute path of a name from an open folder, or of an open file; whether it is below ours. */
 static int is_ours(int from, const char *name, char *path)
 {
-    char link[64], base[PATH_MAX];
-    if (!folder || !log_name)
-        return 0;
-    if (name && name[0] == '/') {
-        snprintf(path, PATH_MAX, "%s", name);
-    } else {
-        if (from == AT_FDCWD)
-            snprintf(link, sizeof link, "/proc/self/cwd");
-        else
-            snprintf(link, sizeof link, "/proc/self/fd/%d", from);
-        ssize_t length = readlink(link, base, sizeof base - 1);
-        if (length < 0)
-            return 0;
-        base[length] = 0;
-        snprintf(path, PATH_MAX, name ? "%s/%s" : "%s", base, name);
-    }
-    size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/')
-        path[--length] = 0;
-    return strncmp(path, folder, strlen(folder)) == 0;
+    return folder && log_name && path_of(from, name, path) && lies_below(path, folder);
 }
 
 static void put(const char *what, unsigned long inode, const char *path, const char *other)

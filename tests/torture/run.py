@@ -2,8 +2,9 @@
 
     python tests/torture/run.py [--minutes 60] [--quick]
 
-Ends with 1 if anything was lost or wrong. A whole run writes its table into docs/reliability.md,
-between the two marks; a quick one only prints it.
+Ends with 1 if anything was lost or wrong, or less was tried than a run of that size promises. A
+whole run writes its table into docs/reliability.md, between the two marks; a quick one only prints
+it.
 """
 
 import argparse
@@ -63,12 +64,15 @@ def _kills(folder: Path, size: Size, until: float) -> Part:
     )
     stages = ", ".join(f"{stage} {count}" for stage, count in done.stages.most_common())
     rows = [*_rows("killed (SIGKILL)", done.kills, done.wrong), *_rows("stopped", done.stops, [])]
-    return Part(rows, done.wrong, [f"Kills by what was under way: {stages}."])
+    short = _short("kills", done.kills.total(), size.kills)
+    return Part(rows, [*done.wrong, *short], [f"Kills by what was under way: {stages}."])
 
 
 def _faults(folder: Path, size: Size, until: float) -> Part:
     done = faults.faults(folder, points=size.points, seed=0, database=True, until=until)
-    return Part(_rows("fault", done.tried, done.wrong), done.wrong, [])
+    named = {fault.name for fault in faults.FAULTS} | {"clock jumps", "database lost"}
+    untried = [f"{name}: never struck" for name in sorted(named - {*done.tried})]
+    return Part(_rows("fault", done.tried, done.wrong), [*done.wrong, *untried], [])
 
 
 def _soak(folder: Path, size: Size, until: float) -> Part:
@@ -82,7 +86,8 @@ def _soak(folder: Path, size: Size, until: float) -> Part:
     ]
     rows = [("soak", "a process each", done.refreshes, len(done.wrong))]
     rows.append(("soak", "in one process", len(done.in_one_process), 0))
-    return Part(rows, done.wrong, notes)
+    short = _short("refreshes", done.refreshes, size.refreshes)
+    return Part(rows, [*done.wrong, *short], notes)
 
 
 def _inputs(_folder: Path, size: Size, until: float) -> Part:
@@ -90,7 +95,8 @@ def _inputs(_folder: Path, size: Size, until: float) -> Part:
     seconds, wrong = max(10.0, until - time.monotonic()), []
     found = inputs.fuzz(size.inputs, 0, seconds, say=wrong.append)
     rows = [("input", name, sum(said.values()), said["defect"]) for name, said in found.items()]
-    return Part(rows, wrong, [])
+    short = _short("inputs", sum(row[2] for row in rows), int(0.999 * size.inputs))
+    return Part(rows, [*wrong, *short], [])
 
 
 def _corruptions(folder: Path, size: Size, _until: float) -> Part:
@@ -98,19 +104,25 @@ def _corruptions(folder: Path, size: Size, _until: float) -> Part:
         folder, size.corruptions, 0
     )
     bad = found.pop("silent", 0) + found.pop("not healed", 0)
-    return _counted("corruption", found, "tried", bad)
+    return _counted("corruption", found, "tried", bad, size.corruptions)
 
 
 def _power_cuts(folder: Path, size: Size, _until: float) -> Part:
     found: dict[str, int] = importlib.import_module("power_cuts").cut(folder, size.power_cuts, 0)
-    return _counted("power cut", found, "cuts", found.pop("wrong", 0))
+    return _counted("power cut", found, "cuts", found.pop("wrong", 0), size.power_cuts * 9 // 10)
 
 
-def _counted(what: str, found: dict[str, int], tried: str, bad: int) -> Part:
+def _counted(what: str, found: dict[str, int], tried: str, bad: int, wanted: int) -> Part:
     """Of tests that say how often something came out, one of the counts being of all."""
+    short = _short(f"tries of {what}", found.get(tried, 0), wanted)
     rest = ", ".join(f"{name} {count:,}" for name, count in found.items() if name != tried)
     rows = [(what, rest, found.get(tried, 0), bad)]
-    return Part(rows, [f"{what}: silent or not healed"] * bad, [])
+    return Part(rows, [*[f"{what}: silent or not healed"] * bad, *short], [])
+
+
+def _short(what: str, tried: int, wanted: int) -> list[str]:
+    """A line where fewer were tried than a run of this size promises."""
+    return [f"{tried:,} {what}, {wanted:,} were to be tried"] if tried < wanted else []
 
 
 _PARTS: Final[dict[str, tuple[Callable[[Path, Size, float], Part], float]]] = {
@@ -150,29 +162,28 @@ def table(parts: Sequence[Part], minutes: float) -> str:
 
 
 def _write(text: str) -> None:
-    """Puts the table into the page, if the page has a place for it."""
-    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    """Puts the table into the page."""
+    page = PAGE.read_text(encoding="utf-8")
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
-    if begin and end:
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    if not (begin and end):
+        sys.exit(f"{PAGE.name} has no place for the table")
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 def main() -> int:
-    """Runs all parts that are there; 1 where anything was lost or wrong."""
+    """Runs all parts; 1 where anything was lost or wrong, or less was tried than is promised."""
     options = argparse.ArgumentParser(description="Run every torture test.")
     options.add_argument("--minutes", type=float, default=60.0, help="no part goes on for longer")
     options.add_argument("--quick", action="store_true", help="a few of each")
     options.add_argument("--only", action="append", choices=_PARTS, help="a part; again for more")
     chosen = options.parse_args()
     began, size = time.monotonic(), QUICK if chosen.quick else WHOLE
-    here = Path(__file__).parent
-    there = [name for name in chosen.only or _PARTS if _is_there(here, name)]
     parts = []
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
         going: dict[Future[Part], str] = {}
-        for name in there:
+        for name in chosen.only or _PARTS:
             until = began + chosen.minutes * 60 * _PARTS[name][1]
             going[pool.submit(_run, name, size, until)] = name
         for future in as_completed(going):
@@ -189,10 +200,6 @@ def main() -> int:
     if not chosen.quick and not chosen.only:
         _write(text)
     return int(any(part.wrong for part in parts))
-
-
-def _is_there(here: Path, name: str) -> bool:
-    return (here / f"{name}.py").is_file()
 
 
 if __name__ == "__main__":
