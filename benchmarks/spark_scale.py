@@ -1,6 +1,6 @@
 """What the Spark engine takes at a size: seconds and shuffle by step, memory of each process.
 
-    .venv/bin/python benchmarks/spark_scale.py DESCRIPTION.toml [--memory 2g] [--keep FOLDER]
+    .venv/bin/python benchmarks/spark_scale.py DESCRIPTION.toml [--memory 1700m] [--keep FOLDER]
 
 Starts a standalone master and two workers of one core on this machine, JVMs of their own, and has
 `lastfm-assets refresh --engine spark` of popularity and ALS (64 factors, 15 rounds, one fit) fill
@@ -234,7 +234,7 @@ def main() -> None:
     """See the module."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("source", help="Description of a generated source, or any other source.")
-    options.add_argument("--memory", default="2g", help="Heap of each executor.")
+    options.add_argument("--memory", default="1700m", help="Heap of each executor.")
     options.add_argument("--keep", type=Path, help="Folder, not there yet, that keeps all files.")
     options.add_argument("--limit", type=float, default=LIMIT, help="Seconds it may take.")
     given = options.parse_args()
