@@ -154,7 +154,7 @@ class _Torture:
         heals = 1 + budget // 500
         for number in range(budget):
             turn, at = divmod(number, len(self.subjects))
-            # each file meets another kind from the first turn on; from the eighth only flips and cuts
+            # another kind for each file from the first turn on; from the eighth only flips, cuts
             kind, damage = self._damage(self.subjects[at], (at + turn) % 7 if turn < 7 else turn)
             subject = self.subjects[at]
             self._try(subject, kind, damage)
