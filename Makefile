@@ -6,7 +6,7 @@ BIN := $(ENV)/bin
 READY := $(ENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-integration torture sbom lint ui benchmark benchmark-quick benchmark-quality clean
+.PHONY: help run test test-integration torture mutants sbom lint ui benchmark benchmark-quick benchmark-quality clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -38,6 +38,14 @@ $(ENV)/integration: requirements/integration.txt $(READY)
 
 torture: $(READY) $(ENV)/integration  ## Kills, faults, damage and hostile input, some hours: docs/reliability.md
 	@$(BIN)/python tests/torture/run.py
+
+mutants: $(READY) $(ENV)/mutation  ## Whether tests notice changes to metrics, split, cleaning, gate and ranking
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/mutmut run
+	@$(BIN)/mutmut results
+
+$(ENV)/mutation: requirements/mutation.txt $(READY)
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
 
 sbom: $(READY) $(ENV)/integration  ## The bill of materials, requirements/sbom.json
 	@$(BIN)/python requirements/sbom.py

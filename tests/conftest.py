@@ -5,6 +5,7 @@ import shutil
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pipeline_world import Command, Ran, Refreshed, run_command
 
@@ -17,6 +18,14 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "MUTANT_UNDER_TEST" in os.environ:  # mutmut runs all in one process, and wants one answer
+        hypothesis.settings.register_profile(
+            "mutants",
+            derandomize=True,
+            database=None,
+            suppress_health_check=[hypothesis.HealthCheck.differing_executors],
+        )
+        hypothesis.settings.load_profile("mutants")
 
 
 @pytest.fixture(autouse=True)
