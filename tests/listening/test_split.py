@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lastfm_assets.listening.rules import held_out_is_last, parts_are_disjoint_and_complete
-from lastfm_assets.listening.split import pair_hash, pairs_of, split
+from lastfm_assets.listening.split import pair_hash, pairs_of, random_split, split
 
 MASK = 2**64 - 1
 
@@ -212,3 +212,46 @@ class TestByTime:
         assert dealt.loc[[9, 10], "plays"].tolist() == [101, 101]
         whole = table.assign(plays=plays.groupby("artist_id")["plays"].sum().to_numpy())
         assert parts_are_disjoint_and_complete(dealt.reset_index()[[*whole, "part"]], whole).passed
+
+    def test_a_pair_counts_up_to_the_very_moment_at_which_more_is_put_aside(
+        self,
+    ) -> None:
+        days = pd.date_range("2009-04-01", periods=10, freq="D")
+        table = pairs(10).assign(first_played=days)
+        moments = {  # of artist 1, which is in train; 8 is validation, 9 and 10 are held out
+            days[0]: 1,
+            days[7]: 10,
+            days[7] + pd.Timedelta(seconds=1): 100,
+            days[8]: 1000,
+        }
+        rows = [(1, 1, count, moment) for moment, count in moments.items()]
+        # validation's own plays count up to the first that is held out
+        rows += [(1, 8, 1, days[7]), (1, 8, 10, days[8]), (1, 8, 100, days[9])]
+        rows += [(1, artist, 1, days[artist - 1]) for artist in (2, 3, 4, 5, 6, 7, 9, 10)]
+        plays = pd.DataFrame(rows, columns=["user_id", "artist_id", "plays", "played_at"])
+        dealt = split(table, seed=0, plays=plays)
+        assert dealt["plays"].tolist() == [11, 1, 1, 1, 1, 1, 1, 11, 1, 1]
+        assert dealt["plays"].dtype == np.int64
+
+
+class TestOverAllPairs:
+    @pytest.mark.parametrize("share", [0.05, 0.25, 0.5, 0.95])
+    def test_the_pairs_of_the_smallest_draws_are_held_out(self, share: float) -> None:
+        table = pairs(3, 9, 1, 17)
+        n = floor(share * len(table) + 0.5)
+        draws = pair_hash(table["user_id"].to_numpy(), table["artist_id"].to_numpy(), 5)
+        smallest = set(np.argsort(draws)[:n])
+        known, held_out = random_split(table, seed=5, held_out_share=share)
+        expected = table[[row in smallest for row in range(len(table))]]
+        pd.testing.assert_frame_equal(held_out, expected.reset_index(drop=True))
+        rest = table.drop(index=expected.index)
+        pd.testing.assert_frame_equal(known, rest.reset_index(drop=True))
+
+    def test_half_a_pair_is_held_out(self) -> None:
+        _, held_out = random_split(pairs(10), seed=0, held_out_share=0.25)
+        assert len(held_out) == 3
+
+    @pytest.mark.parametrize("share", [-0.1, 0.0, 1.0, 1.5])
+    def test_a_share_that_leaves_one_side_empty_is_refused(self, share: float) -> None:
+        with pytest.raises(ValueError, match=f"^share {share} held out, expected between 0 and 1$"):
+            random_split(pairs(10), seed=0, held_out_share=share)
