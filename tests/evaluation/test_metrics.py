@@ -197,6 +197,10 @@ class TestBootstrap:
         assert bootstrap_interval(self.values, seed=3) == bootstrap_interval(self.values, seed=3)
         assert bootstrap_interval(self.values, seed=3) != bootstrap_interval(self.values, seed=4)
 
+    def test_of_one_resample_is_that_mean_alone(self) -> None:
+        low, high = bootstrap_interval(self.values, seed=3, resamples=1)
+        assert low == high
+
     def test_it_lies_around_the_mean_with_the_width_of_the_normal_law(self) -> None:
         low, high = bootstrap_interval(self.values, seed=0)
         expected = 1.96 * self.values.std() / np.sqrt(len(self.values))

@@ -18,6 +18,7 @@ from lastfm_assets.listening.clean import (
     CleanTables,
     RawTables,
     clean,
+    plays_in_time,
     refused_share,
 )
 from lastfm_assets.listening.load import load
@@ -369,3 +370,29 @@ class TestOneRowAPlay:
         assert list(tables.interactions) == [
             *("user_id", "artist_id", "plays", "first_played", "last_played")
         ]
+
+
+def test_plays_in_time_are_those_of_rows_that_can_be_used() -> None:
+    moment = pd.Timestamp(2009, 4, 1)
+    counts = [0, 1, 2, MOST_PLAYS, MOST_PLAYS + 1, 7]
+    table = pd.DataFrame(
+        {
+            "user_id": pd.array([1, 1, 2, 2, 3, 3], dtype="Int64"),
+            "artist_id": pd.array([5, 6, 5, 6, 5, 6], dtype="Int64"),
+            "plays": pd.array(counts, dtype="Int64"),
+            "played_at": moment,
+            "reason": [None, None, None, None, None, "no such moment"],
+        },
+        index=range(10, 16),
+    )
+    used = plays_in_time(table)
+    assert used is not None
+    expected = {"user_id": [1, 2, 2], "artist_id": [6, 5, 6], "plays": [1, 2, MOST_PLAYS]}
+    pd.testing.assert_frame_equal(used, pd.DataFrame(expected).assign(played_at=moment))
+    assert plays_in_time(table.drop(columns="played_at")) is None
+
+
+def test_a_duplicate_whose_plays_were_kept_is_not_lost() -> None:
+    rejected = pd.DataFrame({"reason": [MERGED, MERGED, MERGED, "user_id is missing"]})
+    assert refused_share(rejected, 8) == 0.125
+    assert refused_share(rejected, 0) == 0.0

@@ -217,3 +217,14 @@ def test_scores_take_a_hundredth_of_the_memory_and_no_more_than_a_cache_holds(
     gigabytes: float, expected: int
 ) -> None:
     assert Budget.of(Memory.of(gigabytes)) == Budget(memory=expected)
+
+
+@pytest.mark.parametrize("n_artists", [3, 900])
+def test_lists_have_the_types_that_they_promise_whatever_a_model_gives(n_artists: int) -> None:
+    scores = np.random.default_rng(0).normal(size=(5, n_artists))  # float64
+    lists = rank(lambda rows: scores[rows], np.arange(5), n=4, n_artists=n_artists)
+    assert (lists.artists.dtype, lists.scores.dtype) == (np.int64, np.float32)
+    columns, values = best_columns(scores.astype(np.float32), 4)
+    assert (columns.dtype, values.dtype) == (np.int64, np.float32)
+    empty = RankedLists.empty(2, 3)
+    assert (empty.artists.dtype, empty.scores.dtype) == (np.int64, np.float32)
