@@ -22,6 +22,7 @@ import pytest
 import scipy.sparse as sps
 from pydantic import BaseModel
 
+from lastfm_assets import formats
 from lastfm_assets import io as store_io
 from lastfm_assets.errors import BadInputError, StoreError
 from lastfm_assets.evaluation.gate import Champion
@@ -243,6 +244,35 @@ def assert_unreadable(store: Store, kind: Any) -> None:
         store.read(KEY, kind)
     assert str(c.value).isprintable()
     assert len(str(c.value)) < 600
+
+
+class TestATable:
+    """Small ones are read at once, others column by column, and nobody can tell which."""
+
+    @pytest.mark.parametrize("rows", [1, 3, 20_000])
+    def test_is_read_as_it_was_written_either_way(
+        self, tmp_path: Path, rows: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        numbers = np.arange(rows)
+        table = pd.DataFrame(
+            {
+                "user_id": numbers,
+                "rank": numbers.astype("int32"),
+                "score": np.where(numbers % 3, numbers / 7, np.nan),
+                "name": pd.Series([f"artist {n}" if n % 5 else None for n in numbers], dtype="str"),
+                "nothing": pd.Series([None] * rows, dtype="str"),
+                "moment": pd.Timestamp(2009, 4, 1) + pd.to_timedelta(numbers, unit="s"),
+                "part": pd.Categorical(["train"] * rows, categories=["train", "held_out"]),
+                "plays": pd.array([None if n % 4 else n for n in numbers], dtype="Int64"),
+            }
+        )
+        store = Store(str(tmp_path))
+        store.write("raw/a", table, source="s")
+        for small in (-1, 2**40):
+            monkeypatch.setattr(formats, "_SMALL", small)
+            pd.testing.assert_frame_equal(store.read("raw/a", pd.DataFrame), table)
+            some = ["part", "user_id"]
+            pd.testing.assert_frame_equal(store.columns("raw/a", some), table[some])
 
 
 class TestADamagedFile:
