@@ -6,6 +6,7 @@ from typing import Any, cast
 import dagster as dg
 
 from lastfm_assets.automation.resources import StoreIOManager
+from lastfm_assets.automation.under_way import sign
 from lastfm_assets.writer import held
 
 
@@ -21,6 +22,8 @@ def held_by_its_run(manager: StoreIOManager) -> dg.IOManagerDefinition:
         if run is None:  # somebody reads a value outside any run
             yield manager
             return
+        if context.instance is not None:
+            sign(context.instance, run)
         what = f"run {run.run_id} ({run.job_name})"
         log = context.log
         with held(manager.store.root, what, wait=True, say=log.warning if log else lambda _: None):

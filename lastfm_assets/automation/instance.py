@@ -143,7 +143,8 @@ def main() -> int:
     """Prepares the home with its database and prints it, or says in one line what is wrong.
 
     The servers start at the same moment after it: two that made the database at once would leave
-    it with two versions, and none would ever start again.
+    it with two versions, and none would ever start again. Runs that a machine took with it when it
+    went down are noted as failed here: they would hold the queue.
     """
     try:
         home = prepare_home()
@@ -152,7 +153,10 @@ def main() -> int:
         return problem.exit_code
     import dagster as dg  # noqa: PLC0415 (the home alone needs no Dagster)
 
-    with dg.DagsterInstance.get():
+    from lastfm_assets.automation.under_way import run_under_way  # noqa: PLC0415 (as above)
+
+    with dg.DagsterInstance.get() as instance:
+        run_under_way(instance)
         sys.stdout.write(f"{home}\n")
     return 0
 

@@ -13,7 +13,7 @@ from lastfm_assets.automation.instance import prepare_home
 from lastfm_assets.automation.jobs import REFRESH, TUNING
 from lastfm_assets.automation.outcome import failure_of, warnings_of
 from lastfm_assets.automation.plan import plan_refresh
-from lastfm_assets.automation.unattended import run_under_way, tags_of_this_process
+from lastfm_assets.automation.under_way import run_under_way, tags_of_this_process
 from lastfm_assets.definitions import build_definitions
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.io import Store

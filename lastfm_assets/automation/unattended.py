@@ -1,60 +1,18 @@
 """What starts a refresh while nobody looks: the night, and a source that has changed."""
 
-import os
-from collections.abc import Mapping
 from typing import Final
 
 import dagster as dg
 
-from lastfm_assets import process
 from lastfm_assets.automation.jobs import REFRESH, refresh_job
 from lastfm_assets.automation.plan import MADE_TAG, Plan, plan_refresh
+from lastfm_assets.automation.under_way import run_under_way
 from lastfm_assets.errors import LastfmAssetsError
 from lastfm_assets.settings import Settings, data_folder
 from lastfm_assets.sources.hetrec import one_line
 from lastfm_assets.sources.signature import is_known, signature_of
 
-PID_TAG: Final = "lastfm_assets/pid"
-"""Tag of a run of the command line: the process that makes it."""
-BEGUN_TAG: Final = "lastfm_assets/pid_begun"
-"""Tag beside it: when that process began, as its number is given to another one later."""
 SECONDS_BETWEEN_LOOKS: Final = 60
-_GOING: Final = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-
-
-def tags_of_this_process() -> dict[str, str]:
-    """Tags of a run that this process makes, by which others see whether it still does."""
-    pid = os.getpid()
-    return {PID_TAG: str(pid), BEGUN_TAG: process.begun(pid)}
-
-
-def run_under_way(instance: dg.DagsterInstance) -> str | None:
-    """Id of a refresh that waits or runs.
-
-    A run of the command line whose process is gone is noted as failed, as nobody else would do
-    it: it would hold the queue.
-    """
-    for run in instance.get_runs(dg.RunsFilter(job_name=REFRESH, statuses=_GOING)):
-        if _is_alive(run.tags):
-            return run.run_id
-        instance.report_run_failed(run, "The process that made this run is gone.")
-    return None
-
-
-def _is_alive(tags: Mapping[str, str]) -> bool:
-    """Whether the process of a run may still be there; Dagster watches its own."""
-    if PID_TAG not in tags:
-        return True
-    pid = int(tags[PID_TAG])
-    if pid == os.getpid():  # of an earlier one: in a container each is the first and only
-        return False
-    return process.is_alive(pid, tags.get(BEGUN_TAG, ""))
 
 
 def _request(plan: Plan) -> dg.RunRequest:
@@ -97,6 +55,7 @@ def source_changed(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SensorResult:
     """Holds the source against what the stored tables were made from."""
+    going = run_under_way(context.instance)  # at each look: it frees the queue of dead runs
     signature = signature_of(settings.source, data_folder=data_folder())
     seen, _, tried = (context.cursor or "").partition("\n")
 
@@ -112,7 +71,6 @@ def source_changed(
         return nothing("a refresh was started for this content of the source already")
     if signature != seen:
         return nothing("the source has changed; it may be changing still")
-    going = run_under_way(context.instance)
     if going is not None:
         return nothing(f"the source has changed, but run {going} is under way")
     return dg.SensorResult(run_requests=[_request(plan)], cursor=f"{signature}\n{signature}")

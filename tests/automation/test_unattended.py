@@ -1,9 +1,6 @@
 """What starts a refresh while nobody looks, and what does not."""
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,16 +10,8 @@ import dagster as dg
 import pytest
 from pipeline_world import almost_the_sample
 
-from lastfm_assets import process
 from lastfm_assets.automation.jobs import REFRESH
-from lastfm_assets.automation.unattended import (
-    BEGUN_TAG,
-    PID_TAG,
-    daily_refresh,
-    run_under_way,
-    source_changed,
-    tags_of_this_process,
-)
+from lastfm_assets.automation.unattended import daily_refresh, source_changed
 from lastfm_assets.definitions import build_definitions
 from lastfm_assets.io import Store
 from lastfm_assets.settings import Settings
@@ -37,67 +26,11 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def going(
-    instance: dg.DagsterInstance,
-    status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED,
-    *,
-    pid: int | None = None,
-    begun: str = "",
-    job: str = REFRESH,
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED
 ) -> str:
     """A run that the instance takes to be under way."""
-    tags = {} if pid is None else {PID_TAG: str(pid), BEGUN_TAG: begun}
-    run = dg.DagsterRun(job_name=job, status=status, tags=tags)
+    run = dg.DagsterRun(job_name=REFRESH, status=status)
     return instance.add_run(run).run_id
-
-
-def dead_pid() -> int:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-class TestARunUnderWay:
-    def test_is_one_that_waits_or_runs(self, instance: dg.DagsterInstance) -> None:
-        assert run_under_way(instance) is None
-        going(instance, dg.DagsterRunStatus.SUCCESS)
-        going(instance, dg.DagsterRunStatus.FAILURE)
-        assert run_under_way(instance) is None
-        run_id = going(instance, dg.DagsterRunStatus.STARTING)
-        assert run_under_way(instance) == run_id
-
-    def test_is_not_one_of_tuning(self, instance: dg.DagsterInstance) -> None:
-        going(instance, job="tune")
-        assert run_under_way(instance) is None
-
-    def test_of_the_command_line_counts_as_long_as_its_process_lives(
-        self, instance: dg.DagsterInstance
-    ) -> None:
-        killed = going(instance, pid=dead_pid())
-        assert run_under_way(instance) is None, "a killed command must not stop every night"
-        run = instance.get_run_by_id(killed)
-        assert run is not None
-        assert run.status is dg.DagsterRunStatus.FAILURE, "nor hold the queue"
-        run_id = going(instance, pid=os.getppid())
-        assert run_under_way(instance) == run_id
-
-    def test_of_a_process_of_our_own_number_is_over(self, instance: dg.DagsterInstance) -> None:
-        going(instance, pid=os.getpid())
-        assert run_under_way(instance) is None, "in a container each command is process 1"
-
-    def test_whose_number_another_program_has_by_now_is_over(
-        self, instance: dg.DagsterInstance
-    ) -> None:
-        """The night waited for a shell that had the number of a killed refresh by then."""
-        run_id = going(instance, pid=os.getppid(), begun=process.begun(os.getppid()))
-        assert run_under_way(instance) == run_id
-        instance.delete_run(run_id)
-        going(instance, pid=os.getppid(), begun="an earlier boot 17")
-        assert run_under_way(instance) is None
-
-    def test_says_when_its_process_began(self) -> None:
-        tags = tags_of_this_process()
-        assert tags == {PID_TAG: str(os.getpid()), BEGUN_TAG: process.begun(os.getpid())}
-        assert len(tags[BEGUN_TAG]) > 36, "a boot's id and ticks, as Linux has them"
 
 
 class TestTheNight:

@@ -1,9 +1,9 @@
-"""The daemon, its code server or a run's own process is killed alone in the middle of a refresh."""
+"""The daemon, its code server, a run's own process or all of them are killed in mid-refresh."""
 
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,12 @@ class Machine:
         return found
 
 
+WORKSPACE = ("--workspace", str(PROJECT / "workspace.yaml"))
+PREPARE = (str(BIN / "python"), "-m", "lastfm_assets.automation.instance")
+LAUNCH = (str(BIN / "dagster"), "job", "launch", "--job", "refresh", *WORKSPACE)
+DAEMON = (str(BIN / "dagster-daemon"), "run", *WORKSPACE)
+
+
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     environment = {
@@ -65,18 +71,17 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         "LASTFM_MODELS": "popularity,item_knn",
         "LASTFM_MIN_PRECISION": "0",
     }
-    workspace = ["--workspace", str(PROJECT / "workspace.yaml")]
+    for command in (PREPARE, LAUNCH):
+        to_its_end(command, tmp_path, environment)
     log = tmp_path / "daemon.log"
-    prepare = [str(BIN / "python"), "-m", "lastfm_assets.automation.instance"]
-    launch = [str(BIN / "dagster"), "job", "launch", "--job", "refresh", *workspace]
-    daemon = [str(BIN / "dagster-daemon"), "run", *workspace]
-    for command in (prepare, launch):
-        with running(
-            command, cwd=PROJECT, log=tmp_path / "launch.log", environment=environment
-        ) as one:
-            assert one.popen.wait(120) == 0, one.said
-    with running(daemon, cwd=PROJECT, log=log, environment=environment) as process:
+    with running(DAEMON, cwd=PROJECT, log=log, environment=environment) as process:
         yield Machine(tmp_path, environment, process)
+
+
+def to_its_end(command: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
+    log = folder / "launch.log"
+    with running(command, cwd=PROJECT, log=log, environment=environment) as one:
+        assert one.popen.wait(120) == 0, one.said
 
 
 def kill_code_server(machine: Machine) -> None:
@@ -121,3 +126,25 @@ def test_the_run_ends_or_is_run_once_more_and_the_next_one_succeeds(
     assert ran.code == 0, ran.err
     history = run_command("history", "--json", home=machine.folder / "home", store=store)
     assert history.out.count('"action": "published"') == 1
+
+
+def test_after_a_loss_of_power_the_run_does_not_hold_the_queue_but_is_run_once_more(
+    machine: Machine,
+) -> None:
+    """It stayed "started" until a run may take no longer, and every night waited for it."""
+    machine.wait_for_step("listening__split")
+    all_of_them = members(machine.daemon.popen.pid)
+    assert len(all_of_them) > 2, "the daemon, its code server and the run"
+    for pid in all_of_them:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert [run.status for run in machine.runs()] == [dg.DagsterRunStatus.STARTED]
+    to_its_end(PREPARE, machine.folder, machine.environment)
+    assert [run.status for run in machine.runs()] == [FAILURE]
+    log = machine.folder / "again.log"
+    with running(DAEMON, cwd=PROJECT, log=log, environment=machine.environment) as daemon:
+
+        def made() -> bool:
+            return [run.status for run in machine.runs()] == [FAILURE, SUCCESS]
+
+        wait_for("the second try", made, 240, every=0.5, logs=lambda: daemon.said[-4000:])

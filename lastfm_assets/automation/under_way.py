@@ -1,0 +1,67 @@
+"""Which runs are under way, and which only seem to be: their process is gone."""
+
+import os
+import socket
+from collections.abc import Mapping
+from typing import Final
+
+import dagster as dg
+
+from lastfm_assets import process
+from lastfm_assets.automation.jobs import REFRESH
+
+PID_TAG: Final = "lastfm_assets/pid"
+"""Tag of a run: the process that makes it."""
+BEGUN_TAG: Final = "lastfm_assets/pid_begun"
+"""Tag beside it: when that process began, as its number is given to another one later."""
+HOST_TAG: Final = "lastfm_assets/host"
+"""Tag of a run of the daemon: the machine or container whose processes are meant."""
+_GOING: Final = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def tags_of_this_process() -> dict[str, str]:
+    """Tags of a run that this process makes, by which others see whether it still does."""
+    pid = os.getpid()
+    return {PID_TAG: str(pid), BEGUN_TAG: process.begun(pid)}
+
+
+def sign(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Tags a run of the daemon, which nobody else does, with the process that makes it.
+
+    Dagster notes a run whose process is killed alone. Where the machine goes down, daemon and code
+    server with it, the run would seem to go on, and hold the queue for the hours a run may take.
+    """
+    if PID_TAG not in run.tags:
+        tags = tags_of_this_process() | {HOST_TAG: socket.gethostname()}
+        instance.add_run_tags(run.run_id, tags)
+
+
+def run_under_way(instance: dg.DagsterInstance) -> str | None:
+    """Id of a refresh that waits or runs.
+
+    Each run, of whatever job, whose process is gone is noted as failed: it would hold the queue.
+    """
+    waits_or_runs = None
+    for run in instance.get_runs(dg.RunsFilter(statuses=_GOING)):
+        if not _is_alive(run.tags):
+            instance.report_run_failed(run, "The process that made this run is gone.")
+        elif run.job_name == REFRESH:
+            waits_or_runs = run.run_id
+    return waits_or_runs
+
+
+def _is_alive(tags: Mapping[str, str]) -> bool:
+    """Whether the process of a run may still be there."""
+    here = socket.gethostname()
+    if PID_TAG not in tags or tags.get(HOST_TAG, here) != here:
+        return True
+    pid = int(tags[PID_TAG])
+    if pid == os.getpid():  # of an earlier one: in a container each is the first and only
+        return False
+    return process.is_alive(pid, tags.get(BEGUN_TAG, ""))

@@ -1,0 +1,143 @@
+"""Which runs are under way, and which only seem to be."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from lastfm_assets import process
+from lastfm_assets.automation.held_store import held_by_its_run
+from lastfm_assets.automation.jobs import REFRESH
+from lastfm_assets.automation.resources import StoreIOManager
+from lastfm_assets.automation.under_way import (
+    BEGUN_TAG,
+    HOST_TAG,
+    PID_TAG,
+    run_under_way,
+    sign,
+    tags_of_this_process,
+)
+from lastfm_assets.io import Store
+
+STARTED, FAILURE = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.instance_for_test() as remembers_a_test:
+        yield remembers_a_test
+
+
+def going(
+    instance: dg.DagsterInstance,
+    status: dg.DagsterRunStatus = STARTED,
+    *,
+    pid: int | None = None,
+    begun: str = "",
+    host: str | None = None,
+    job: str = REFRESH,
+) -> str:
+    """A run that the instance takes to be under way."""
+    tags = {} if pid is None else {PID_TAG: str(pid), BEGUN_TAG: begun}
+    tags |= {} if host is None else {HOST_TAG: host}
+    run = dg.DagsterRun(job_name=job, status=status, tags=tags)
+    return instance.add_run(run).run_id
+
+
+def status_of(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
+
+
+def dead_pid() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+class TestARunUnderWay:
+    def test_is_one_that_waits_or_runs(self, instance: dg.DagsterInstance) -> None:
+        assert run_under_way(instance) is None
+        going(instance, dg.DagsterRunStatus.SUCCESS)
+        going(instance, dg.DagsterRunStatus.FAILURE)
+        assert run_under_way(instance) is None
+        run_id = going(instance, dg.DagsterRunStatus.STARTING)
+        assert run_under_way(instance) == run_id
+
+    def test_is_not_one_of_tuning(self, instance: dg.DagsterInstance) -> None:
+        run_id = going(instance, job="tune")
+        assert run_under_way(instance) is None
+        assert status_of(instance, run_id) is STARTED
+
+    def test_frees_the_queue_of_dead_runs_of_any_job(self, instance: dg.DagsterInstance) -> None:
+        dead, alive = going(instance, pid=dead_pid(), job="tune"), going(instance)
+        assert run_under_way(instance) == alive
+        assert status_of(instance, dead) is FAILURE
+
+    def test_of_another_machine_counts_until_dagster_ends_it(
+        self, instance: dg.DagsterInstance
+    ) -> None:
+        """Its processes are not ours: that none here has the number says nothing."""
+        run_id = going(instance, pid=dead_pid(), host="another")
+        assert run_under_way(instance) == run_id
+        run_id = going(instance, pid=dead_pid(), host=socket.gethostname())
+        run_under_way(instance)
+        assert status_of(instance, run_id) is FAILURE
+
+    def test_of_the_daemon_is_signed_by_the_process_that_makes_it(
+        self, instance: dg.DagsterInstance, tmp_path: Path
+    ) -> None:
+        """After a loss of power a run of the daemon held the queue for six hours."""
+        manager = held_by_its_run(StoreIOManager(Store(str(tmp_path / "store")), {}))
+
+        @dg.asset(io_manager_key="io")
+        def nothing() -> dg.MaterializeResult[None]:
+            return dg.MaterializeResult()
+
+        made = dg.materialize([nothing], instance=instance, resources={"io": manager})
+        tags = {**made.dagster_run.tags, **instance.get_runs()[0].tags}
+        assert tags[PID_TAG] == str(os.getpid())
+        assert tags[BEGUN_TAG] == process.begun(os.getpid())
+        assert tags[HOST_TAG] == socket.gethostname()
+
+    def test_of_the_command_line_keeps_its_own_tags(self, instance: dg.DagsterInstance) -> None:
+        run = instance.get_run_by_id(going(instance, pid=17, begun="then"))
+        assert run is not None
+        sign(instance, run)
+        again = instance.get_run_by_id(run.run_id)
+        assert again is not None
+        assert again.tags == run.tags
+
+    def test_of_the_command_line_counts_as_long_as_its_process_lives(
+        self, instance: dg.DagsterInstance
+    ) -> None:
+        killed = going(instance, pid=dead_pid())
+        assert run_under_way(instance) is None, "a killed command must not stop every night"
+        assert status_of(instance, killed) is FAILURE, "nor hold the queue"
+        run_id = going(instance, pid=os.getppid())
+        assert run_under_way(instance) == run_id
+
+    def test_of_a_process_of_our_own_number_is_over(self, instance: dg.DagsterInstance) -> None:
+        going(instance, pid=os.getpid())
+        assert run_under_way(instance) is None, "in a container each command is process 1"
+
+    def test_whose_number_another_program_has_by_now_is_over(
+        self, instance: dg.DagsterInstance
+    ) -> None:
+        """The night waited for a shell that had the number of a killed refresh by then."""
+        run_id = going(instance, pid=os.getppid(), begun=process.begun(os.getppid()))
+        assert run_under_way(instance) == run_id
+        instance.delete_run(run_id)
+        going(instance, pid=os.getppid(), begun="an earlier boot 17")
+        assert run_under_way(instance) is None
+
+    def test_says_when_its_process_began(self) -> None:
+        tags = tags_of_this_process()
+        assert tags == {PID_TAG: str(os.getpid()), BEGUN_TAG: process.begun(os.getpid())}
+        assert len(tags[BEGUN_TAG]) > 36, "a boot's id and ticks, as Linux has them"
