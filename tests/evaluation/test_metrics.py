@@ -19,6 +19,7 @@ from lastfm_assets.evaluation.metrics import (
     metrics_per_user,
     per_user_table,
     precision_ceiling,
+    resampled_counts,
 )
 
 
@@ -145,6 +146,16 @@ def test_the_table_names_each_metric_and_cut_off() -> None:
         "auc",
     ]
     assert table["auc"].tolist() == [0.75]
+    assert table["user_id"].tolist() == [5]
+    for k in (1, 2):
+        for name, (value,) in metrics_per_user(hits, np.array([3]), k).items():
+            assert table[f"{name}@{k}"].tolist() == [value]
+
+
+def test_of_no_user_no_draw_is_made() -> None:
+    assert list(resampled_counts(0, seed=0, resamples=3)) == []
+    (counts,) = resampled_counts(1, seed=0, resamples=3)
+    assert counts.tolist() == [[1.0], [1.0], [1.0]]
 
 
 def auc_of(ranks: list[float], held_out: int, ahead: int, last: int) -> float:

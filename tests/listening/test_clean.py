@@ -17,12 +17,13 @@ from lastfm_assets.listening.clean import (
     MOST_PLAYS,
     CleanTables,
     RawTables,
+    _Rows,
     clean,
     plays_in_time,
     refused_share,
 )
 from lastfm_assets.listening.load import load
-from lastfm_assets.listening.tables import FRIENDS, TAGGED_ARTISTS, USER_ARTISTS
+from lastfm_assets.listening.tables import FRIENDS, TAGGED_ARTISTS, TAGS, USER_ARTISTS
 
 HETREC = Path(__file__).parents[3] / "shared" / "data" / "hetrec2011-lastfm-2k"
 ARTIST_LINES = ["51\tDuran Duran\tu51\tp51", "52\tMorcheeba\tu52\tp52"]
@@ -306,6 +307,19 @@ def test_a_line_that_parsing_refused_keeps_the_reason_of_parsing() -> None:
     ]
 
 
+def test_a_refused_row_is_written_as_it_stood_with_its_empty_fields() -> None:
+    tables = cleaned(tagged_artists=["1\t51\t\t1\t4\t2009"])
+    ((_, _, text, _),) = refusals(tables)
+    assert text == "1\t51\t\t1\t4\t2009"
+
+
+def test_a_flag_that_is_missing_refuses_nothing() -> None:
+    """Of a row that parsing refused no further test can say anything."""
+    rows = _Rows(below(TAGS, "7\trock", "8\tpop"), TAGS)
+    rows.refuse(pd.Series([True, None], dtype="boolean"), "told")
+    assert rows.good().tolist() == [False, True]
+
+
 class TestSample:
     def test_the_bundled_sample_loses_exactly_what_was_spoilt(self, tmp_path: Path) -> None:
         tables = load("sample", data_folder=tmp_path)
@@ -370,6 +384,20 @@ class TestOneRowAPlay:
         assert list(tables.interactions) == [
             *("user_id", "artist_id", "plays", "first_played", "last_played")
         ]
+
+    @pytest.mark.parametrize(("one_row_a_play", "timed"), [(True, False), (False, True)])
+    def test_either_kind_of_log_may_name_a_pair_again(
+        self, *, one_row_a_play: bool, timed: bool
+    ) -> None:
+        raw = raw_tables(artists=ARTIST_LINES, user_artists=["1\t51\t1", "1\t51\t1"])
+        tables = clean(raw, About("log", one_row_a_play=one_row_a_play, timed=timed))
+        assert refusals(tables) == []
+        assert tables.interactions.to_numpy().tolist() == [[1, 51, 2]]
+
+    def test_the_moments_are_handed_on(self) -> None:
+        plays = self.plays((1, 51, "2009-03-02"), (1, 51, "2009-02-01")).plays
+        assert plays is not None
+        assert plays["played_at"].tolist() == [pd.Timestamp(2009, 3, 2), pd.Timestamp(2009, 2, 1)]
 
 
 def test_plays_in_time_are_those_of_rows_that_can_be_used() -> None:

@@ -143,7 +143,9 @@ def test_the_interactions_stay_as_they_were() -> None:
 def test_shares_that_leave_nothing_to_train_on_are_refused(
     held_out: float, validation: float
 ) -> None:
-    with pytest.raises(ValueError, match="a sum below 1"):
+    with pytest.raises(
+        ValueError, match=r"^shares .* validation; expected both >= 0 and a sum below 1$"
+    ):
         split(pairs(10), seed=0, held_out_share=held_out, validation_share=validation)
 
 
