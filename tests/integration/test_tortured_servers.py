@@ -32,7 +32,7 @@ def test_a_refresh_that_is_killed_over_an_object_store_leaves_a_whole_version(
 ) -> None:
     from crashes import crashes  # noqa: PLC0415 (found by the fixture)
 
-    done = crashes(tmp_path, kinds=("s3",), kills=3, seed=2, sources=2)
+    done = crashes(tmp_path, kills={"s3": 3}, seed=2, sources=2)
     assert done.wrong == []
     assert done.kills["s3"] == 3
 
@@ -43,7 +43,7 @@ def test_a_refresh_that_is_killed_while_it_serves_from_postgresql_leaves_a_whole
     from crashes import crashes  # noqa: PLC0415
 
     _needs_postgres()
-    done = crashes(tmp_path, kinds=("postgres",), kills=3, seed=3, sources=2)
+    done = crashes(tmp_path, kills={"postgres": 3}, seed=3, sources=2)
     assert done.wrong == []
     assert done.kills["postgres"] == 3
 

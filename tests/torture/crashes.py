@@ -1,6 +1,6 @@
 """Kills refreshes at random moments, and looks after each at what readers, runs and disks say.
 
-    python tests/torture/crashes.py --kills 200 --seed 0
+    python tests/torture/crashes.py --kills 70 --seed 0
 
 The moment is drawn over the time that a whole refresh takes, or lies just behind a line that tells
 of a step whose end readers would see. After each kill the same refresh is asked for again: it must
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -260,18 +260,16 @@ def kill_the_command(world: World, place: Place, *, kills: int, seed: int) -> Cr
 def crashes(
     folder: Path,
     *,
-    kinds: Sequence[Kind],
-    kills: int,
+    kills: Mapping[Kind, int],
     seed: int,
     sources: int = 3,
     until: float = float("inf"),
 ) -> Crashes:
-    """Kills refreshes over places of several kinds, each as often.
+    """Kills refreshes over places of several kinds.
 
     Args:
         folder: for everything.
-        kinds: of places.
-        kills: in all.
+        kills: over a place of each kind.
         seed: of the moments.
         sources: that refreshes find by turns.
         until: by the monotonic clock; then no more is begun.
@@ -279,26 +277,25 @@ def crashes(
     done = Crashes()
     with started(folder / "zygote") as zygote:
         world = World.made(folder, zygote, sources=sources)
-        for number, kind in enumerate(kinds):
-            share = kills // len(kinds) + (number < kills % len(kinds))
+        for number, (kind, times) in enumerate(kills.items()):
             with opened(kind, folder / kind) as place:
-                done.add(kill_many(world, place, kills=share, seed=seed + number, until=until))
+                done.add(kill_many(world, place, kills=times, seed=seed + number, until=until))
                 if kind == "local":
-                    done.add(stop_some(world, place, stops=max(2, kills // 12), seed=seed))
-                    done.add(kill_the_command(world, place, kills=kills // 50, seed=seed))
+                    done.add(stop_some(world, place, stops=max(2, times // 8), seed=seed))
+                    done.add(kill_the_command(world, place, kills=times // 25, seed=seed))
     return done
 
 
 def main() -> int:
     """Kills, and prints what was found as JSON."""
     options = argparse.ArgumentParser(description="Kill refreshes at random moments.")
-    options.add_argument("--kills", type=int, default=200)
+    options.add_argument("--kills", type=int, default=70, help="over each kind of place")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--kinds", default="local,s3,postgres")
     chosen = options.parse_args()
-    kinds: Any = chosen.kinds.split(",")
+    kills: Any = dict.fromkeys(chosen.kinds.split(","), chosen.kills)
     with tempfile.TemporaryDirectory(prefix="lastfm-crashes-") as folder:
-        done = crashes(Path(folder), kinds=kinds, kills=chosen.kills, seed=chosen.seed)
+        done = crashes(Path(folder), kills=kills, seed=chosen.seed)
     sys.stdout.write(json.dumps(done.as_json(), indent=2) + "\n")
     return int(bool(done.wrong))
 
