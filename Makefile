@@ -36,7 +36,7 @@ $(ENV)/integration: requirements/integration.txt $(READY)
 	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
-torture: $(READY) $(ENV)/integration  ## Kills, faults, damage and hostile input, some hours: docs/reliability.md
+torture: $(READY) $(ENV)/integration  ## Kills, faults, damage and hostile input, an hour: docs/reliability.md
 	@$(BIN)/python tests/torture/run.py
 
 mutants: $(READY) $(ENV)/mutation  ## Whether tests notice changes to metrics, split, cleaning, gate and ranking
