@@ -47,7 +47,7 @@ class Size:
     inputs: int
 
 
-WHOLE: Final = Size({"local": 95, "s3": 40, "postgres": 70}, 4, 500, 20, 1000, 600, 1_000_000)
+WHOLE: Final = Size({"local": 95, "s3": 30, "postgres": 80}, 3, 500, 20, 1000, 600, 1_000_000)
 QUICK: Final = Size({"local": 3, "s3": 3, "postgres": 3}, 1, 5, 5, 20, 20, 20_000)
 Row = tuple[str, str, int, int]
 """Part, kind, how many were tried, how many were lost or wrong."""
@@ -129,9 +129,9 @@ def _short(what: str, tried: int, wanted: int) -> list[str]:
 
 _PARTS: Final[dict[str, tuple[Callable[[Path, Size, float], Part], float]]] = {
     "soak": (_soak, 0.97),
-    "crashes": (_kills, 0.65),
-    "faults": (_faults, 0.8),
+    "crashes": (_kills, 0.8),
     "inputs": (_inputs, 0.97),
+    "faults": (_faults, 0.95),
     "corruption": (_corruptions, 1.0),
     "power_cuts": (_power_cuts, 1.0),
 }
