@@ -277,8 +277,9 @@ class Store:
             ValidationError,
             StoreError,
         ) as problem:
+            first = "see to the disk or the server, then " * isinstance(problem, store_failures())
             raise StoreError(
-                f"{self._place(key, kind)}: cannot be read ({one_line(problem)}); run "
+                f"{self._place(key, kind)}: cannot be read ({one_line(problem)}); {first}run "
                 "`lastfm-assets refresh`"
             ) from problem
 

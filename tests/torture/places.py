@@ -235,6 +235,8 @@ class Place:
         if not path.exists():
             return "before the run"
         with contextlib.closing(sqlite3.connect(path)) as database:
+            if not database.execute("SELECT 1 FROM sqlite_master").fetchall():
+                return "before the run"  # killed as the file was made
             events = database.execute(
                 "SELECT dagster_event_type, step_key FROM event_logs WHERE step_key IS NOT NULL "
                 "AND dagster_event_type IN ('STEP_START', 'STEP_SUCCESS') ORDER BY id"

@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -152,7 +153,10 @@ def _run(name: str, size: Size, until: float) -> Part:
     room = shutil.disk_usage(shared).free if shared.is_dir() else 0
     place = shared if room > _ROOM else None
     with tempfile.TemporaryDirectory(prefix=f"lastfm-{name}-", dir=place) as folder:
-        return _PARTS[name][0](Path(folder), size, until)
+        try:
+            return _PARTS[name][0](Path(folder), size, until)
+        except Exception:  # noqa: BLE001 (the other parts go on)
+            return Part([], [f"{name} broke off: {traceback.format_exc()}"], [])
 
 
 def table(parts: Sequence[Part], minutes: float) -> str:
