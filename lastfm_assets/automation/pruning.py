@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Final
 
 import dagster as dg
+import sqlalchemy as sa
+from dagster._core.storage.event_log import EventLogStorage, SqlEventLogStorage
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 
 from lastfm_assets.automation.instance import prepare_home
 from lastfm_assets.errors import LastfmAssetsError
@@ -23,7 +26,7 @@ _ENDED: Final = [
 
 
 def prune(instance: dg.DagsterInstance, *, before: datetime) -> list[str]:
-    """Deletes runs that began before a moment, with their events and their output.
+    """Deletes runs that began before a moment, with their events, checks and output.
 
     A run that holds the latest materialization of an asset stays, however old, and so does one
     that has not ended.
@@ -50,7 +53,23 @@ def prune(instance: dg.DagsterInstance, *, before: datetime) -> list[str]:
         instance.delete_run(run_id)
         for emptied in files.glob(f"{run_id}.db*"):  # SQLite: Dagster leaves the file of its events
             emptied.unlink()
+    _forget_checks(instance.event_log_storage, before)
     return deleted
+
+
+def _forget_checks(storage: EventLogStorage, before: datetime) -> None:
+    """Deletes what checks said before a moment, which Dagster leaves behind when it deletes a run.
+
+    What each check said last stays, for the web UI.
+    """
+    if not isinstance(storage, SqlEventLogStorage):
+        return
+    said = AssetCheckExecutionsTable.c
+    last = sa.select(sa.func.max(said.id)).group_by(said.asset_key, said.check_name)
+    moment = before.astimezone(UTC).replace(tzinfo=None)
+    old = sa.and_(said.create_timestamp < moment, said.id.not_in(last))
+    with storage.index_connection() as connection:
+        connection.execute(sa.delete(AssetCheckExecutionsTable).where(old))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

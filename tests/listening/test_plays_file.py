@@ -325,6 +325,20 @@ class TestRefusedRows:
         content = b"user,item\n" + b"a,x\n" * 40 + b"b,\xe9\n"
         assert refused(read(tmp_path, content, PLAIN)) == [(42, "b,\ufffd", "unknown bytes")]
 
+    def test_of_parquet_with_unknown_bytes_are_refused_though_it_calls_them_text(
+        self, tmp_path: Path
+    ) -> None:
+        """Names of items without an id ended in a UnicodeDecodeError."""
+        ids = ["x"] * 40 + [None]
+        said = pa.array([b"X"] * 40 + [b"Y\xff"], pa.binary()).view(pa.string())
+        table = pa.table({"user": ["a"] * 41, "item": ids, "name": said})
+        pq.write_table(table, tmp_path / "p.parquet")
+        content = (tmp_path / "p.parquet").read_bytes()
+        columns = PLAIN | {"item_name": "name"}
+        told = refused(read(tmp_path, content, columns, path="p.parquet"))
+        assert [(line, reason) for line, _, reason in told] == [(41, "unknown bytes")]
+        assert told[0][1].endswith("Y\ufffd")
+
     def test_with_unknown_bytes_and_too_few_fields_shift_no_number(self, tmp_path: Path) -> None:
         content = b"user,item\n" + b"a,x\n" * 40 + b"\xff\xe9\nb,y\n"
         tables = read(tmp_path, content, PLAIN)

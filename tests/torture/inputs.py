@@ -65,7 +65,7 @@ def fuzz(
     Args:
         cases: in all; each parser has its share.
         seed: of what is made up.
-        seconds: after which no case is begun any more, each parser having an equal part of them.
+        seconds: after which no case is begun any more.
         only: names of parsers; all where there is none.
         say: told each defect once, with its case.
 
@@ -73,7 +73,8 @@ def fuzz(
         Cases that ended as a result, refused by an error of ours, or otherwise: as a defect.
     """
     names = list(only or PARSERS)
-    plan = {"cases": cases, "seed": seed, "seconds": seconds, "only": names}
+    until = None if seconds is None else time.monotonic() + seconds
+    plan = {"cases": cases, "seed": seed, "until": until, "only": names}
     found = {name: Counter[str]() for name in names}
     with tempfile.TemporaryDirectory(prefix="inputs-") as folder:
         start: tuple[int, int] | None = (0, 0)

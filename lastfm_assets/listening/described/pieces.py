@@ -95,13 +95,25 @@ def parquet_pieces(file: PlaysFile, on_progress: Progress) -> Iterator[Piece]:
             for batch in table.iter_batches(_ROWS, columns=names, use_threads=False):
                 lines = np.arange(done + 1, done + 1 + batch.num_rows)
                 done += batch.num_rows
-                yield Piece(lines, batch.select(names), positions, [])
+                whole = [_as_it_is(column) for column in batch.select(names).columns]
+                read = pa.RecordBatch.from_arrays(whole, names)
+                yield Piece(lines, read, positions, [])
                 on_progress(done, total)
     except (OSError, pa.ArrowException) as problem:
         raise BadInputError(
             f"{one_line(file.path.name)}: not a readable parquet file ({reason_of(problem)}); "
             "replace it, or set `format`"
         ) from None
+
+
+def _as_it_is(column: pa.Array) -> pa.Array:
+    """A column; as bytes where the file calls it text and it is none, which Arrow believes."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        return plain.cast(pa.large_binary())
+    return column
 
 
 def _needed(file: PlaysFile, schema: pa.Schema) -> dict[str, str]:
