@@ -46,10 +46,30 @@ class Size:
     corruptions: int
     power_cuts: int
     inputs: int
+    guided: int
+    """Inputs that are made by atheris, which looks at what lines of ours they reach."""
 
 
-WHOLE: Final = Size({"local": 95, "s3": 30, "postgres": 80}, 3, 500, 20, 1000, 600, 1_000_000)
-QUICK: Final = Size({"local": 3, "s3": 3, "postgres": 3}, 1, 5, 5, 20, 20, 20_000)
+WHOLE: Final = Size(
+    kills={"local": 95, "s3": 30, "postgres": 80},
+    points=3,
+    refreshes=500,
+    in_one_process=20,
+    corruptions=1000,
+    power_cuts=600,
+    inputs=1_000_000,
+    guided=17_000,
+)
+QUICK: Final = Size(
+    kills={"local": 3, "s3": 3, "postgres": 3},
+    points=1,
+    refreshes=5,
+    in_one_process=5,
+    corruptions=20,
+    power_cuts=20,
+    inputs=20_000,
+    guided=0,
+)
 Row = tuple[str, str, int, int]
 """Part, kind, how many were tried, how many were lost or wrong."""
 
@@ -97,8 +117,10 @@ def _inputs(_folder: Path, size: Size, until: float) -> Part:
     inputs = importlib.import_module("inputs")
     seconds, wrong = max(10.0, until - time.monotonic()), []
     found = inputs.fuzz(size.inputs, 0, seconds, say=wrong.append)
+    if size.guided:
+        found |= inputs.guided(size.guided, 0, say=wrong.append)
     rows = [("input", name, sum(said.values()), said["defect"]) for name, said in found.items()]
-    short = _short("inputs", sum(row[2] for row in rows), int(0.999 * size.inputs))
+    short = _short("inputs", sum(row[2] for row in rows), int(0.999 * (size.inputs + size.guided)))
     return Part(rows, [*wrong, *short], [])
 
 
