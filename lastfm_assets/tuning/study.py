@@ -250,7 +250,8 @@ def _run(
         trial.set_user_attr(FAILED_BECAUSE, f"{type(problem).__name__}: {problem}")
         study.tell(trial, state=TrialState.FAIL)
     except BaseException:
-        study.tell(trial, state=TrialState.FAIL)  # not a finished one: it is made again
+        # one that has been told is finished; any other is not, and is made again
+        study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
         raise
 
 

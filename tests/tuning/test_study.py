@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 from child_process import line_from, running
@@ -105,6 +107,26 @@ class TestASearchThatIsKilled:
 
         with pytest.raises(KeyboardInterrupt):
             tune("item_knn", known(), folder=tmp_path, seed=0, on_progress=interrupt)
+        pd.testing.assert_frame_equal(drawn(searched(tmp_path, 9)), drawn(whole))
+
+    def test_interrupted_as_a_trial_has_just_been_told_keeps_it(
+        self, tmp_path: Path, whole: Search, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One Ctrl-C in a hundred ended in "Cannot tell a COMPLETE trial"."""
+        tell = optuna.Study.tell
+        told = []
+
+        def tell_and_be_interrupted(*args: Any, **kwargs: Any) -> object:
+            told.append(tell(*args, **kwargs))
+            if len(told) == 3:
+                raise KeyboardInterrupt
+            return told[-1]
+
+        monkeypatch.setattr(optuna.Study, "tell", tell_and_be_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            searched(tmp_path, 9)
+        monkeypatch.undo()
+        assert told[2].state is optuna.trial.TrialState.COMPLETE
         pd.testing.assert_frame_equal(drawn(searched(tmp_path, 9)), drawn(whole))
 
 
