@@ -25,9 +25,7 @@ def begun(pid: int) -> str:
     A process's id is given to another one after its end, its id and this moment are not.
     """
     try:
-        said = (_PROC / str(pid) / "stat").read_text(errors="replace")
-        # the second field is the program's name, which may hold spaces and brackets
-        return f"{_boot()} {said.rpartition(')')[2].split()[19]}"
+        return f"{_boot()} {_stat(pid)[19]}"
     except (OSError, IndexError):
         return ""
 
@@ -45,7 +43,23 @@ def is_alive(pid: int, began: str = "") -> bool:
         return False
     except PermissionError:  # somebody else's, so there is one
         pass
+    if _is_over(pid):
+        return False
     return not began or begun(pid) in ("", began)
+
+
+def _is_over(pid: int) -> bool:
+    """Whether a process has ended, and only its parent has not asked how."""
+    try:
+        return _stat(pid)[0] in "ZX"
+    except (OSError, IndexError):
+        return False
+
+
+def _stat(pid: int) -> list[str]:
+    """What Linux says of a process, from its state on."""
+    said = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    return said.rpartition(")")[2].split()  # before it its name, which may hold spaces and brackets
 
 
 def _boot() -> str:

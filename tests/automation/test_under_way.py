@@ -137,6 +137,16 @@ class TestARunUnderWay:
         going(instance, pid=os.getppid(), begun="an earlier boot 17")
         assert run_under_way(instance) is None
 
+    def test_whose_process_has_ended_unasked_is_over(self, instance: dg.DagsterInstance) -> None:
+        """Killed with its parent, it may wait for ever until somebody asks how it ended."""
+        ended = subprocess.Popen([sys.executable, "-c", ""])
+        try:
+            os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+            going(instance, pid=ended.pid, begun=process.begun(ended.pid))
+            assert run_under_way(instance) is None
+        finally:
+            ended.wait()
+
     def test_says_when_its_process_began(self) -> None:
         tags = tags_of_this_process()
         assert tags == {PID_TAG: str(os.getpid()), BEGUN_TAG: process.begun(os.getpid())}

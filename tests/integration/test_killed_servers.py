@@ -12,6 +12,8 @@ import pytest
 from pipeline_world import almost_the_sample, run_command
 from server_world import BIN, Process, members, running, wait_for
 
+from lastfm_assets import process
+
 PROJECT = Path(__file__).parents[2]
 SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 pytestmark = pytest.mark.integration
@@ -74,8 +76,8 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     for command in (PREPARE, LAUNCH):
         to_its_end(command, tmp_path, environment)
     log = tmp_path / "daemon.log"
-    with running(DAEMON, cwd=PROJECT, log=log, environment=environment) as process:
-        yield Machine(tmp_path, environment, process)
+    with running(DAEMON, cwd=PROJECT, log=log, environment=environment) as daemon:
+        yield Machine(tmp_path, environment, daemon)
 
 
 def to_its_end(command: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
@@ -138,6 +140,7 @@ def test_after_a_loss_of_power_the_run_does_not_hold_the_queue_but_is_run_once_m
     for pid in all_of_them:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    wait_for("their end", lambda: not any(map(process.is_alive, all_of_them)), 30)
     assert [run.status for run in machine.runs()] == [dg.DagsterRunStatus.STARTED]
     to_its_end(PREPARE, machine.folder, machine.environment)
     assert [run.status for run in machine.runs()] == [FAILURE]
