@@ -2,7 +2,6 @@
 
 import os
 import socket
-from collections.abc import Mapping
 from typing import Final
 
 import dagster as dg
@@ -16,6 +15,8 @@ BEGUN_TAG: Final = "lastfm_assets/pid_begun"
 """Tag beside it: when that process began, as its number is given to another one later."""
 HOST_TAG: Final = "lastfm_assets/host"
 """Tag of a run of the daemon: the machine or container whose processes are meant."""
+SIGNED_TAG: Final = "lastfm_assets/signed"
+"""Tag beside it: the run that was signed, as a second try inherits all tags of the first."""
 _GOING: Final = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -37,9 +38,9 @@ def sign(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     Dagster notes a run whose process is killed alone. Where the machine goes down, daemon and code
     server with it, the run would seem to go on, and hold the queue for the hours a run may take.
     """
-    if PID_TAG not in run.tags:
-        tags = tags_of_this_process() | {HOST_TAG: socket.gethostname()}
-        instance.add_run_tags(run.run_id, tags)
+    if not _is_signed(run):
+        here = {HOST_TAG: socket.gethostname(), SIGNED_TAG: run.run_id}
+        instance.add_run_tags(run.run_id, tags_of_this_process() | here)
 
 
 def run_under_way(instance: dg.DagsterInstance) -> str | None:
@@ -49,17 +50,24 @@ def run_under_way(instance: dg.DagsterInstance) -> str | None:
     """
     waits_or_runs = None
     for run in instance.get_runs(dg.RunsFilter(statuses=_GOING)):
-        if not _is_alive(run.tags):
+        if not _is_alive(run):
             instance.report_run_failed(run, "The process that made this run is gone.")
         elif run.job_name == REFRESH:
             waits_or_runs = run.run_id
     return waits_or_runs
 
 
-def _is_alive(tags: Mapping[str, str]) -> bool:
+def _is_signed(run: dg.DagsterRun) -> bool:
+    """Whether its tags name its own process, and not that of the run it is a second try of."""
+    if run.parent_run_id is None:
+        return PID_TAG in run.tags
+    return run.tags.get(SIGNED_TAG) == run.run_id
+
+
+def _is_alive(run: dg.DagsterRun) -> bool:
     """Whether the process of a run may still be there."""
-    here = socket.gethostname()
-    if PID_TAG not in tags or tags.get(HOST_TAG, here) != here:
+    tags, here = run.tags, socket.gethostname()
+    if not _is_signed(run) or tags.get(HOST_TAG, here) != here:
         return True
     pid = int(tags[PID_TAG])
     if pid == os.getpid():  # of an earlier one: in a container each is the first and only

@@ -18,6 +18,7 @@ from lastfm_assets.automation.under_way import (
     BEGUN_TAG,
     HOST_TAG,
     PID_TAG,
+    SIGNED_TAG,
     run_under_way,
     sign,
     tags_of_this_process,
@@ -105,6 +106,30 @@ class TestARunUnderWay:
         assert tags[PID_TAG] == str(os.getpid())
         assert tags[BEGUN_TAG] == process.begun(os.getpid())
         assert tags[HOST_TAG] == socket.gethostname()
+
+    def test_that_is_a_second_try_is_not_over_with_the_first(
+        self, instance: dg.DagsterInstance
+    ) -> None:
+        """It inherits all tags, and was noted as failed before it had begun."""
+        first = instance.get_run_by_id(going(instance, pid=dead_pid(), host=socket.gethostname()))
+        assert first is not None
+        tags = {**first.tags, SIGNED_TAG: first.run_id}
+        again = dg.DagsterRun(
+            job_name=REFRESH,
+            status=STARTED,
+            tags=tags,
+            parent_run_id=first.run_id,
+            root_run_id=first.run_id,
+        )
+        instance.add_run(again)
+        assert run_under_way(instance) == again.run_id
+        assert status_of(instance, first.run_id) is FAILURE
+        sign(instance, again)
+        signed = instance.get_run_by_id(again.run_id)
+        assert signed is not None
+        assert (signed.tags[PID_TAG], signed.tags[SIGNED_TAG]) == (str(os.getpid()), again.run_id)
+        instance.add_run_tags(again.run_id, {PID_TAG: str(dead_pid())})
+        assert run_under_way(instance) is None, "once it is signed, its own process counts"
 
     def test_of_the_command_line_keeps_its_own_tags(self, instance: dg.DagsterInstance) -> None:
         run = instance.get_run_by_id(going(instance, pid=17, begun="then"))

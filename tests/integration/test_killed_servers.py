@@ -147,7 +147,13 @@ def test_after_a_loss_of_power_the_run_does_not_hold_the_queue_but_is_run_once_m
     log = machine.folder / "again.log"
     with running(DAEMON, cwd=PROJECT, log=log, environment=machine.environment) as daemon:
 
-        def made() -> bool:
-            return [run.status for run in machine.runs()] == [FAILURE, SUCCESS]
+        def statuses() -> list[dg.DagsterRunStatus]:
+            return [run.status for run in machine.runs()]
 
-        wait_for("the second try", made, 240, every=0.5, logs=lambda: daemon.said[-4000:])
+        def said() -> str:
+            return daemon.said[-4000:]
+
+        wait_for("a second try", lambda: len(statuses()) > 1, 240, every=0.5, logs=said)
+        to_its_end(PREPARE, machine.folder, machine.environment)  # it must not take it for dead
+        wait_for("its end", lambda: statuses()[-1] in (SUCCESS, FAILURE), 240, logs=said)
+        assert statuses() == [FAILURE, SUCCESS]
