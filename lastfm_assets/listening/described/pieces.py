@@ -111,8 +111,10 @@ def _as_it_is(column: pa.Array) -> pa.Array:
     try:
         column.validate(full=True)
     except pa.ArrowInvalid:
-        plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-        return plain.cast(pa.large_binary())
+        if pa.types.is_dictionary(column.type):
+            texts = column.dictionary.cast(pa.large_binary())
+            return pa.DictionaryArray.from_arrays(column.indices, texts)
+        return column.cast(pa.large_binary())
     return column
 
 
