@@ -277,7 +277,8 @@ class Store:
             ValidationError,
             StoreError,
         ) as problem:
-            first = "see to the disk or the server, then " * isinstance(problem, store_failures())
+            unread = isinstance(problem, store_failures())
+            first = "see to the disk or the server, then " if unread else ""
             raise StoreError(
                 f"{self._place(key, kind)}: cannot be read ({one_line(problem)}); {first}run "
                 "`lastfm-assets refresh`"
