@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from input_parsers import Parser
 
 MEMORY = 6 << 30
-"""Bytes of address space, of which libraries take some before they begin."""
+"""Bytes of address space, beside those in use when a parser's turn comes."""
 _MORE = {"sql": 24 << 30}
 """DuckDB lets memory go, but not its addresses: some megabytes of them with each query."""
 _TOLD = 3
@@ -106,7 +106,8 @@ def drawn(plan: dict[str, Any], folder: Path) -> None:
     for place, name in enumerate(names[first_place:], first_place):
         first = first_case if place == first_place else 0
         parser = prepared(name, folder)
-        most = _MORE.get(name, MEMORY)
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        most = used + _MORE.get(name, MEMORY)
         resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
         tally.begin(place, first)
         mutator = Mutator(parser.seeds, parser.tokens)
