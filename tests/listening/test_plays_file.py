@@ -325,12 +325,14 @@ class TestRefusedRows:
         content = b"user,item\n" + b"a,x\n" * 40 + b"b,\xe9\n"
         assert refused(read(tmp_path, content, PLAIN)) == [(42, "b,\ufffd", "unknown bytes")]
 
+    @pytest.mark.parametrize("encoded", [False, True])
     def test_of_parquet_with_unknown_bytes_are_refused_though_it_calls_them_text(
-        self, tmp_path: Path
+        self, tmp_path: Path, *, encoded: bool
     ) -> None:
         """Names of items without an id ended in a UnicodeDecodeError."""
         ids = ["x"] * 40 + [None]
         said = pa.array([b"X"] * 40 + [b"Y\xff"], pa.binary()).view(pa.string())
+        said = said.dictionary_encode() if encoded else said
         table = pa.table({"user": ["a"] * 41, "item": ids, "name": said})
         pq.write_table(table, tmp_path / "p.parquet")
         content = (tmp_path / "p.parquet").read_bytes()
