@@ -220,6 +220,17 @@ class TestARerun:
         again = crowned(BETTER, chosen(BETTER, served(BETTER, "als")))
         assert with_its_reason(again, first) == again
 
+    def test_with_a_contest_of_its_own_tells_of_that(self) -> None:
+        first = crowned(BETTER, chosen(BETTER))
+        again = crowned(BETTER, chosen(BETTER, served(BETTER)))
+        assert again.difference is not None
+        assert with_its_reason(again, first) == again
+
+    def test_where_nobody_has_served_stands_by_itself(self) -> None:
+        first = crowned(BETTER, chosen(BETTER))
+        assert first.difference is None
+        assert with_its_reason(first, None) == first
+
     def test_that_refuses_a_challenger_says_so(self) -> None:
         first = crowned(WORSE, chosen(WORSE, pinned="item_knn"))
         again = crowned(WORSE, chosen(WORSE, served(WORSE)))

@@ -313,6 +313,14 @@ def test_a_refused_row_is_written_as_it_stood_with_its_empty_fields() -> None:
     assert text == "1\t51\t\t1\t4\t2009"
 
 
+def test_a_missing_value_without_its_line_is_an_empty_field() -> None:
+    raw = below(FRIENDS, "1\t2").astype({"friend_id": "Int64"})
+    raw["friend_id"] = pd.NA
+    rows = _Rows(raw, FRIENDS)
+    rows.refuse(pd.Series([True]), "told")
+    assert rows.rejected()["text"].tolist() == ["1\t"]
+
+
 def test_a_flag_that_is_missing_refuses_nothing() -> None:
     """Of a row that parsing refused no further test can say anything."""
     rows = _Rows(below(TAGS, "7\trock", "8\tpop"), TAGS)

@@ -165,7 +165,7 @@ def _rows(part: str, tried: Mapping[str, int], wrong: Sequence[str]) -> list[Row
     """A row a kind, each with those lines of what went wrong that begin with its name."""
     return [
         (part, kind, count, sum(line.startswith(kind) for line in wrong))
-        for kind, count in tried.items()
+        for kind, count in sorted(tried.items())
     ]
 
 
@@ -210,7 +210,7 @@ def main() -> int:
     options.add_argument("--only", action="append", choices=_PARTS, help="a part; again for more")
     chosen = options.parse_args()
     began, size = time.monotonic(), QUICK if chosen.quick else WHOLE
-    parts = []
+    done: dict[str, Part] = {}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
         going: dict[Future[Part], str] = {}
@@ -218,14 +218,14 @@ def main() -> int:
             until = began + chosen.minutes * 60 * _PARTS[name][1]
             going[pool.submit(_run, name, size, until)] = name
         for future in as_completed(going):
-            part = future.result()
-            parts.append(part)
+            part = done[going[future]] = future.result()
             tried = sum(count for _, _, count, _ in part.rows)
             minutes = (time.monotonic() - began) / 60
             sys.stderr.write(
                 f"{minutes:5.1f} min  {going[future]}: {tried:,} tried, {len(part.wrong)} wrong\n"
             )
             sys.stderr.writelines(f"  {line}\n" for line in part.wrong)
+    parts = [done[name] for name in _PARTS if name in done]
     text = table(parts, (time.monotonic() - began) / 60)
     sys.stdout.write(text + "\n")
     if not chosen.quick and not chosen.only:
