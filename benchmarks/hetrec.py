@@ -1,6 +1,6 @@
 """Measures the chain on a HetRec folder: quality over seeds, time, memory, orchestration.
 
-    make benchmark LASTFM_SOURCE=path/to/hetrec2011-lastfm-2k
+    make benchmark-quality LASTFM_SOURCE=path/to/hetrec2011-lastfm-2k
 
 Prints one JSON object; `benchmarks/README.md` shows what was measured, with machine and versions.
 """

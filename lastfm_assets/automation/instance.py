@@ -95,7 +95,7 @@ def _check_database(url: str) -> None:
     if importlib.util.find_spec("dagster_postgres") is None:
         raise BadInputError(
             f"{DATABASE_VARIABLE} is set, but dagster-postgres is not installed; "
-            "pip install 'lastfm_assets[postgres]'"
+            "pip install -e '.[postgres]' in the checkout"
         )
     import psycopg2  # noqa: PLC0415 (an extra)
 

@@ -219,7 +219,7 @@ def _driver() -> Any:
         pass
     raise BadInputError(
         "LASTFM_PUBLISH_URL names PostgreSQL, whose driver is not installed; "
-        "pip install 'lastfm_assets[postgres]'"
+        "pip install -e '.[postgres]' in the checkout"
     )
 
 

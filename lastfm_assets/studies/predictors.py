@@ -55,7 +55,7 @@ def fitted(name: Predictor, ratings: pd.DataFrame, *, seed: int) -> Any:
     except ImportError:
         raise BadInputError(
             "rating error is computed by scikit-surprise, which is not installed; "
-            "pip install 'lastfm_assets[ratings]'"
+            "pip install -e '.[ratings]' in the checkout"
         ) from None
     # surprise hears the first of equally near raters, and takes its steps in the order of rows
     ordered = ratings.sort_values([Columns.USER, Columns.ARTIST])

@@ -201,7 +201,7 @@ class TestADatabase:
     def test_needs_the_extra(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LASTFM_DAGSTER_URL", URL)
         monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-        with pytest.raises(BadInputError, match=r"pip install 'lastfm_assets\[postgres\]'"):
+        with pytest.raises(BadInputError, match=r"pip install -e '\.\[postgres\]' in the checkout"):
             prepare_home()
 
 

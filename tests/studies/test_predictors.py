@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_factors() -> None:
 
 def test_without_scikit_surprise_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "surprise", None)
-    with pytest.raises(BadInputError, match=r"pip install 'lastfm_assets\[ratings\]'"):
+    with pytest.raises(BadInputError, match=r"pip install -e '\.\[ratings\]' in the checkout"):
         fitted("mean", ratings(), seed=0)
 
 

@@ -71,7 +71,7 @@ def pyspark_home() -> Path:
     except ImportError:
         raise EngineUnavailableError(
             "pyspark is not installed, expected it for the Spark engine; run "
-            "`pip install 'lastfm_assets[spark]'`, which needs Java 17, or use the local engine"
+            "`pip install -e '.[spark]'` in the checkout, with Java 17, or use the local engine"
         ) from None
     return Path(pyspark.__file__).parent
 

@@ -25,7 +25,7 @@ def test_no_pyspark_names_the_extra(tmp_path: Path) -> None:
     ran = _refresh(tmp_path, PYTHONPATH=str(tmp_path))
     assert ran.last_line == (
         "error: pyspark is not installed, expected it for the Spark engine; run `pip install "
-        "'lastfm_assets[spark]'`, which needs Java 17, or use the local engine"
+        "-e '.[spark]'` in the checkout, with Java 17, or use the local engine"
     )
 
 

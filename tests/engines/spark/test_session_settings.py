@@ -111,7 +111,7 @@ def test_no_pyspark_says_how_to_install_the_extra(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
-    assert "pip install 'lastfm_assets[spark]'" in ran.stdout
+    assert "pip install -e '.[spark]'" in ran.stdout
     assert ran.stdout.count("\n") == 1
     assert issubclass(EngineUnavailableError, LastfmAssetsError)
 
