@@ -336,7 +336,8 @@ def _open(location: str) -> UPath:
     except (ValueError, ImportError) as problem:
         raise BadInputError(
             f"store {location!r} cannot be opened ({problem}); expected a folder or an fsspec URL "
-            "whose driver is installed, for s3://bucket/prefix: pip install -e '.[s3]' in the checkout"
+            "whose driver is installed, for s3://bucket/prefix by pip install -e '.[s3]' in the "
+            "checkout"
         ) from None
     return root
 

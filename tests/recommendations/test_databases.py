@@ -121,7 +121,9 @@ class TestTheSetting:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "psycopg2", None)
-        with pytest.raises(BadInputError, match=r"pip install -e '\.\[postgres\]' in the checkout$"):
+        with pytest.raises(
+            BadInputError, match=r"pip install -e '\.\[postgres\]' in the checkout$"
+        ):
             open_url(f"postgresql://u:{PASSWORD}@h/x", tmp_path)
 
 
