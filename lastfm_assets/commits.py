@@ -113,6 +113,7 @@ def require_whole_checkpoints(place: UPath) -> None:
 
     Raises:
         ValueError: one is not as it was written; the message names it.
+        OSError: the disk does not give one now.
     """
     damaged = damaged_checkpoints(place)
     if damaged:
@@ -120,17 +121,35 @@ def require_whole_checkpoints(place: UPath) -> None:
 
 
 def damaged_checkpoints(place: UPath) -> list[UPath]:
-    """Checkpoints of a table in a folder that are not as they were written."""
-    found: list[UPath] = []
-    if isinstance(place, Path):
-        for path in sorted((place / LOG).glob("*.checkpoint.parquet")):
-            try:
-                with path.open("rb") as file:
-                    check(file, path.suffix)
-                    pq.read_metadata(file)
-            except (OSError, ValueError):
-                found.append(path)
-    return found
+    """Checkpoints of a table in a folder that are not as they were written.
+
+    Raises:
+        OSError: the disk does not give one now, which says nothing of what is on it.
+    """
+    if not isinstance(place, Path):
+        return []
+    there = sorted((place / LOG).glob("*.checkpoint.parquet"))
+    return [path for path in there if not is_sound_checkpoint(path)]
+
+
+def is_sound_checkpoint(path: UPath, *, must_be_sealed: bool = False) -> bool:
+    """Whether a checkpoint is as it was written; raises as `damaged_checkpoints`.
+
+    Args:
+        path: of the checkpoint.
+        must_be_sealed: whether one without a seal, of which nobody can say so, counts as damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            is_sealed = check(file, path.suffix)
+            pq.read_metadata(file)
+    except ValueError:
+        return False
+    except OSError as problem:
+        if problem.errno is not None:  # pyarrow says it of what it cannot make out, without one
+            raise
+        return False
+    return is_sealed or not must_be_sealed
 
 
 def files_of(info: Mapping[str, Any]) -> dict[str, list[Any]] | None:

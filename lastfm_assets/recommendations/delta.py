@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ from lastfm_assets.commits import (
     damaged_checkpoints,
     files_of,
     guarded,
+    is_sound_checkpoint,
     require_whole_checkpoints,
     words_of,
 )
@@ -68,7 +70,8 @@ def clear_errors(place: UPath, what: str) -> Iterator[None]:
         what: `read` or `written`, for the message.
 
     Raises:
-        StoreError: there is no table, or it cannot be read or written.
+        StoreError: there is no table, or it cannot be read or written; what a disk or a server
+            did not give is its cause, see `errors.may_be_read_later`.
     """
     try:
         yield
@@ -89,9 +92,12 @@ def clear_errors(place: UPath, what: str) -> Iterator[None]:
     ) as problem:
         said = one_line(_COLOURS.sub("", str(problem)))
         cure = "see to the disk, or remove that folder if it is damaged, and " * (what == "written")
+        is_passing = isinstance(problem, store_failures()) and not isinstance(
+            problem, FileNotFoundError
+        )
         raise StoreError(
             f"{place}: cannot be {what} ({said}); {cure}run `lastfm-assets refresh`"
-        ) from None
+        ) from (problem if is_passing else None)
 
 
 def storage_options(root: UPath) -> dict[str, str] | None:
@@ -228,6 +234,9 @@ def opened_or_cut_back(place: UPath, options: dict[str, str] | None) -> DeltaTab
 
     Entries of a log that delta-rs cannot read are set aside, the newest first, until it can: they
     lie in the folder `_damaged` then. Versions before them can be gone back to.
+
+    Raises:
+        OSError: the disk or the server does not give the log now; it is left as it is.
     """
     while DeltaTable.is_deltatable(str(place), storage_options=options):
         try:
@@ -252,7 +261,17 @@ def _unreadable(log: UPath) -> list[UPath]:
         raise
     except ValueError:
         return [log / f"{newest}.json", *(one for one in points if one.name.startswith(newest))]
-    return points or [log / f"{newest}.json"]
+    needed = f"{oldest_number(log.parent):020}.checkpoint"  # what was before it is nowhere else
+    misleading = [
+        one for one in points if not one.name.startswith(needed) and not _is_vouched_for(one)
+    ]
+    return misleading or [log / f"{newest}.json"]
+
+
+def _is_vouched_for(checkpoint: UPath) -> bool:
+    """Whether a checkpoint is known to say what the entries before it say."""
+    is_file = isinstance(checkpoint, Path) and checkpoint.suffix == ".parquet"
+    return is_file and is_sound_checkpoint(checkpoint, must_be_sealed=True)
 
 
 def _set_aside(path: UPath, folder: UPath) -> None:

@@ -6,6 +6,7 @@ table tells its own history. So do the hashes of its files, see `commits`.
 """
 
 import contextlib
+import errno
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -378,7 +379,7 @@ class PublishedLists:
                     check_state(words, names_of(table), table.schema().to_json())
                 except ValueError as problem:
                     return replace(now, damage=str(problem))
-                return self._checked(now, words, {})
+                return self._checked(now, words, {}, is_passing=True)
         raise ValueError("a Delta table that lastfm-assets has not written")
 
     def _history(self, number: int, *, thoroughly: bool = False) -> list[Version]:
@@ -411,13 +412,24 @@ class PublishedLists:
         except (DeltaError, ValueError):  # the log before it has been shortened
             return {""}
 
-    def _checked(self, version: Version, words: Mapping[str, Any], seen: dict[str, str]) -> Version:
+    def _checked(
+        self,
+        version: Version,
+        words: Mapping[str, Any],
+        seen: dict[str, str],
+        *,
+        is_passing: bool = False,
+    ) -> Version:
         """A version with what is wrong with its files.
 
         Args:
             version: any.
             words: of its commit.
             seen: what was found of files before, which versions may share; filled.
+            is_passing: whether a file that the disk does not give now is no damage, but raised.
+
+        Raises:
+            OSError: such a file.
         """
         files = files_of(words)
         for name in files or ():
@@ -427,6 +439,9 @@ class PublishedLists:
                     with (self.place / name).open("rb") as file:
                         guarded(files, name, file).check()
                 except (OSError, ValueError) as problem:
+                    is_there = isinstance(problem, OSError) and problem.errno != errno.ENOENT
+                    if is_passing and is_there:
+                        raise
                     seen[name] = f"{name}: {problem}"
             if seen[name]:
                 return replace(version, restorable=False, damage=seen[name])

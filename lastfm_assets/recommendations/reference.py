@@ -189,8 +189,10 @@ def local_overlap(store: Store) -> Compare:
     def compare(version: Version) -> Overlap | None:
         try:
             before = PublishedLists(store.root).pairs_of(version)
-        except StoreError:  # they are published again, if those at hand are fit to be
-            return None
+        except StoreError as problem:
+            if may_be_read_later(problem):  # uncompared, whatever they are would pass
+                raise
+            return None  # damaged: they are published again, if those at hand are fit to be
         now = store.columns(_LISTS, _PAIR)
         return Overlap.of_lists(before, (_ids(now, Columns.USER), _ids(now, Columns.ARTIST)))
 

@@ -1,15 +1,20 @@
 """Damage to the published table: told by checksums, shown in the history, mended by publishing."""
 
+import contextlib
+import errno
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from published_worlds import about, lists_of, number_of
 from upath import UPath
 
+from lastfm_assets import commits, seals
 from lastfm_assets.commits import _seal
-from lastfm_assets.errors import BadInputError, StoreError
+from lastfm_assets.errors import BadInputError, StoreError, may_be_read_later
 from lastfm_assets.recommendations.published import PublishedLists
 
 
@@ -114,6 +119,71 @@ def test_a_damaged_checkpoint_is_told_before_delta_rs_ends_over_it(tmp_path: Pat
     assert lists.publish(lists_of(12), about(12)).outcome == "published"
     assert number_of(lists.current()[0]) == 12
     assert len(lists.history()) == 13
+
+
+@contextlib.contextmanager
+def not_given(path: Path) -> Iterator[None]:
+    """Nobody can read the file, though nothing is wrong with it: as on a disk that is gone."""
+    content = path.read_bytes()
+    path.unlink()
+    path.mkdir()
+    yield
+    path.rmdir()
+    path.write_bytes(content)
+
+
+@pytest.fixture
+def shortened(tmp_path: Path) -> PublishedLists:
+    """Version 11 is back after 12 was taken away; the log begins with the checkpoint of 9."""
+    lists = PublishedLists(UPath(tmp_path / "store"))
+    for number in range(13):
+        lists.publish(lists_of(number), about(number))
+    lists.rollback()
+    for number in range(9):
+        entry(lists, number).unlink()
+    return lists
+
+
+def test_a_checkpoint_that_the_disk_does_not_give_once_is_not_taken_for_damaged(
+    shortened: PublishedLists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was set aside, then the whole log behind it; lists that a rollback held came back."""
+    before = [version.number for version in shortened.history()]
+    tries = iter([OSError(errno.EIO, "Input/output error")])
+
+    def check_at_second_try(file: IO[bytes], suffix: str) -> bool:
+        for problem in tries:
+            raise problem
+        return seals.check(file, suffix)
+
+    monkeypatch.setattr(commits, "check", check_at_second_try)
+    with pytest.raises(StoreError, match="Input/output error"):
+        shortened.publish(lists_of(12), about(12))
+    assert [version.number for version in shortened.history()] == before
+    assert shortened.publish(lists_of(12), about(12)).outcome == "held"
+
+
+def test_a_damaged_entry_behind_the_checkpoint_that_a_log_begins_with_costs_what_follows_it(
+    shortened: PublishedLists,
+) -> None:
+    """It cost everything: the sound checkpoint, which alone knows what came before, went first."""
+    entry(shortened, 12).write_bytes(b"{")
+    shortened.publish(lists_of(20), about(20))
+    assert [version.number for version in shortened.history()] == [12, 11, 10, 9]
+    assert number_of(shortened.current()[0]) == 20
+
+
+def test_lists_that_the_disk_does_not_give_now_are_not_published_once_more(
+    published: PublishedLists,
+) -> None:
+    with (
+        not_given(data_file(published, 2)),
+        pytest.raises(StoreError, match="cannot be written") as raised,
+    ):
+        published.publish(lists_of(3), about(3))
+    assert may_be_read_later(raised.value)
+    assert published.publish(lists_of(3), about(3)).outcome == "unchanged"
+    assert published.version().number == 2
 
 
 @pytest.mark.parametrize("reader", [1, 99])

@@ -1,14 +1,17 @@
-"""Profiles of published versions: what is damaged is not compared, what is out of reach is kept."""
+"""What published versions are compared by: what is damaged is not, what is out of reach is kept."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from published_worlds import about, lists_of
 
 from lastfm_assets.errors import StoreError
 from lastfm_assets.io import Store
 from lastfm_assets.listening.profile import profile
-from lastfm_assets.recommendations.reference import PROFILES, profiles_in
+from lastfm_assets.recommendations.overlap import Overlap
+from lastfm_assets.recommendations.published import PublishedLists
+from lastfm_assets.recommendations.reference import PROFILES, local_overlap, profiles_in
 
 
 @pytest.fixture
@@ -36,3 +39,40 @@ def test_that_the_disk_does_not_give_now_are_not_taken_for_lost(kept: Store) -> 
     path.mkdir()  # reading it is an error of the system, whoever reads
     with pytest.raises(StoreError, match="cannot be read"):
         profiles_in(kept)
+
+
+class TestListsThatReadersSee:
+    @pytest.fixture
+    def seen(self, tmp_path: Path) -> Path:
+        """The file of them."""
+        store = Store(str(tmp_path))
+        store.write(("recommendations", "top_artists"), lists_of(1), source="sample")
+        published = PublishedLists(store.root)
+        published.publish(lists_of(1), about(1))
+        (file,) = Path(str(published.place)).glob("*.parquet")
+        return file
+
+    def compared(self, tmp_path: Path) -> Overlap | None:
+        store = Store(str(tmp_path))
+        return local_overlap(store)(PublishedLists(store.root).version())
+
+    def test_are_compared(self, seen: Path, tmp_path: Path) -> None:
+        assert seen.is_file()
+        assert self.compared(tmp_path) is not None
+
+    def test_that_are_damaged_are_not(self, seen: Path, tmp_path: Path) -> None:
+        seen.write_bytes(b"PAR1")
+        assert self.compared(tmp_path) is None
+
+    def test_that_are_gone_are_not(self, seen: Path, tmp_path: Path) -> None:
+        seen.unlink()
+        assert self.compared(tmp_path) is None
+
+    def test_that_the_disk_does_not_give_now_let_nothing_pass(
+        self, seen: Path, tmp_path: Path
+    ) -> None:
+        """They did: what is not compared passes, and lists of others would have been published."""
+        seen.unlink()
+        seen.mkdir()
+        with pytest.raises(StoreError, match="cannot be read"):
+            self.compared(tmp_path)

@@ -6,7 +6,7 @@ import numpy as np
 
 from lastfm_assets.engines.spark.failures import clear_spark_errors
 from lastfm_assets.engines.spark.steps import TOP_ARTISTS
-from lastfm_assets.errors import StoreError
+from lastfm_assets.errors import StoreError, may_be_read_later
 from lastfm_assets.listening.profile import (
     ARTISTS_OF_A_USER,
     KEPT_BITS,
@@ -104,8 +104,10 @@ def overlap_in(tables: "SparkTables") -> Compare:
         try:
             if PublishedLists(tables.store.root).damage():
                 return None
-        except StoreError:  # they are published again, if those at hand are fit to be
-            return None
+        except StoreError as problem:
+            if may_be_read_later(problem):  # uncompared, whatever they are would pass
+                raise
+            return None  # damaged: they are published again, if those at hand are fit to be
         pair = [Columns.USER, Columns.ARTIST]
         lists = tables.read(TOP_ARTISTS).select(*pair)
         with clear_spark_errors("comparing lists with those that readers see"):
