@@ -356,7 +356,15 @@ def rollback(
     with held(opened.root, "a rollback", say=terminal.note):
         version = PublishedLists(opened.root).rollback(number)
         terminal.note(f"readers see version {version.restored} again, as version {version.number}")
-        serving = serve(opened, settings.publish_url)
+        try:
+            serving = serve(opened, settings.publish_url)
+        except (LastfmAssetsError, KeyboardInterrupt) as problem:  # a second rollback would go on
+            told = str(problem) or "interrupted"
+            _fail(
+                f"those of the serving database do not yet ({told}); once it can be served, run "
+                "`lastfm-assets refresh`, and not another rollback",
+                problem.exit_code if isinstance(problem, LastfmAssetsError) else 130,
+            )
     if serving is not None:
         terminal.note(f"so do those of {serving.database}")
 

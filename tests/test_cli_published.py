@@ -88,6 +88,26 @@ def test_rollback_to_a_number_goes_there_and_forth_again(
     assert first_artist(command, two_versions) == changed
 
 
+def test_rollback_that_cannot_be_served_says_how_it_can_and_that_it_is_done(
+    command: Command, two_versions: Path
+) -> None:
+    """It said "then try again": a second rollback showed readers the bad lists once more."""
+    gone = "postgresql://u:planted@127.0.0.1:1/lists"
+    ran = command("rollback", store=two_versions, LASTFM_PUBLISH_URL=gone)
+    assert ran.code == 2
+    done, missing = ran.err.splitlines()
+    assert done == "readers see version 0 again, as version 2"
+    assert "those of the serving database do not yet (" in missing
+    assert missing.endswith("run `lastfm-assets refresh`, and not another rollback")
+    assert "planted" not in ran.err
+    again = first_artist(command, two_versions)
+    ran = command("refresh", "--source", "sample", store=two_versions)
+    assert ran.code == 0, ran.err
+    with duckdb.connect(str(two_versions / "recommendations/serving.duckdb"), read_only=True) as db:
+        query = "SELECT artist_id FROM lastfm.recommendations WHERE user_id = 2 AND rank = 1"
+        assert db.execute(query).fetchall() == [(again,)]
+
+
 @pytest.mark.parametrize("to", ["7", "-1", "x", "1.5", ""])
 def test_rollback_to_what_is_no_version_changes_nothing(
     command: Command, two_versions: Path, to: str

@@ -128,7 +128,14 @@ def storage_options(root: UPath) -> dict[str, str] | None:
 
 def _as_botocore_found_it(root: UPath) -> dict[str, str]:
     """Region and endpoint as s3fs uses them: delta-rs reads neither every variable nor the file."""
-    server = root.fs.s3.meta
+    try:
+        server = root.fs.s3.meta
+    except (*store_failures(), ValueError) as problem:  # a ValueError repeats the endpoint
+        reason = "the endpoint is no URL" if isinstance(problem, ValueError) else one_line(problem)
+        raise BadInputError(
+            f"store {root}: cannot be opened with what AWS_* variables and ~/.aws say ({reason}); "
+            "correct them"
+        ) from None
     found = {
         "aws_region": str(server.region_name),
         "aws_conditional_put": "etag",  # two publishers: the second is told

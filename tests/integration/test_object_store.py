@@ -133,6 +133,24 @@ class TestPublishedVersions:
         assert number_of(published.current()[0]) == 2
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("AWS_PROFILE", "mistyped", "The config profile (mistyped) could not be found"),
+        ("AWS_ENDPOINT_URL", "planted-secret@host:9000", "the endpoint is no URL"),
+    ],
+)
+@pytest.mark.parametrize("asked", [("history",), ("recommend", "--user", "2")])
+def test_a_variable_of_aws_that_cannot_be_used_is_told_in_one_line(
+    s3: S3Server, tmp_path: Path, asked: tuple[str, ...], variable: str, value: str, said: str
+) -> None:
+    ran = command(s3.bucket(), tmp_path, *asked, **{variable: value})
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.count("\n") == 1
+    assert said in ran.err
+    assert "planted-secret" not in ran.err
+
+
 class TestWhatAnotherProcessWrote:
     def test_is_seen_at_once(self, s3: S3Server) -> None:
         """A daemon looks for weeks: what it listed once hid what came later."""
