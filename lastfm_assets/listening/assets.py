@@ -42,7 +42,7 @@ from lastfm_assets.provenance import code_version
 from lastfm_assets.settings import data_folder
 from lastfm_assets.sources.files import PlaysFile
 from lastfm_assets.sources.resolve import open_source
-from lastfm_assets.sources.signature import signature_of
+from lastfm_assets.sources.signature import signature_of, signature_since
 from lastfm_assets.vocabulary import Columns
 
 _RAW = {
@@ -123,6 +123,7 @@ def raw_files(
     memory: dg.ResourceParam[Memory],
 ) -> Iterator[dg.MaterializeResult[pd.DataFrame]]:
     """Reads all files of the source before any table is replaced: one bad file replaces none."""
+    before = signature_of(source, data_folder=data_folder())
     opened = open_source(
         source,
         data_folder=data_folder(),
@@ -136,15 +137,15 @@ def raw_files(
             "invented sample. Set LASTFM_SOURCE or put the files into data/raw."
         )
     context.log.info(f"source: {opened.location} ({opened.name})")
+    if opened.plays is not None:
+        _require_memory(memory, opened.plays)
+    found = read_tables(opened, log_progress(context, "bytes read"))
     # the sample stands for no state of the source: the next refresh looks for the source again
     signature = (
         "unknown: the sample stands in"
         if opened.is_fallback
-        else signature_of(source, data_folder=data_folder())
+        else signature_since(before, source, data_folder=data_folder())
     )
-    if opened.plays is not None:
-        _require_memory(memory, opened.plays)
-    found = read_tables(opened, log_progress(context, "bytes read"))
     stamp = {SOURCE: opened.name, SIGNATURE: signature}
     tables = {table.asset: getattr(found.raw, table.asset) for table in RAW_TABLES}
     facts: dict[str, dict[str, Any]] = {

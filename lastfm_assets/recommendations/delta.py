@@ -128,14 +128,13 @@ def storage_options(root: UPath) -> dict[str, str] | None:
 
 def _as_botocore_found_it(root: UPath) -> dict[str, str]:
     """Region and endpoint as s3fs uses them: delta-rs reads neither every variable nor the file."""
+    said = f"store {root}: cannot be opened with what AWS_* variables and ~/.aws say"
     try:
         server = root.fs.s3.meta
-    except (*store_failures(), ValueError) as problem:  # a ValueError repeats the endpoint
-        reason = "the endpoint is no URL" if isinstance(problem, ValueError) else one_line(problem)
-        raise BadInputError(
-            f"store {root}: cannot be opened with what AWS_* variables and ~/.aws say ({reason}); "
-            "correct them"
-        ) from None
+    except ValueError:  # which repeats the endpoint
+        raise BadInputError(f"{said} (the endpoint is no URL); correct it") from None
+    except store_failures() as problem:
+        raise BadInputError(f"{said} ({one_line(problem)}); correct them") from None
     found = {
         "aws_region": str(server.region_name),
         "aws_conditional_put": "etag",  # two publishers: the second is told

@@ -128,12 +128,14 @@ def _judged(members: Iterator[Member], packed_bytes: int, location: str) -> Iter
     """Passes members on, until one of them, or their number or size so far, is refused."""
     total = 0
     for count, member in enumerate(members, start=1):
-        total += member.n_bytes
+        total += member.n_bytes if member.is_file else 0  # nothing of others is ever unpacked
         shown = one_line(member.name)
         if _UNSAFE_NAME.search(member.name):
             raise _refusal(location, f"the entry {shown} points outside the archive")
         if member.objection:
             raise _refusal(location, f"the entry {shown} is {member.objection}")
+        if member.n_bytes < 0:
+            raise _refusal(location, f"the entry {shown} declares a size below zero")
         if count > MOST_MEMBERS:
             raise _refusal(location, f"more than {MOST_MEMBERS} entries")
         if total > MOST_BYTES:

@@ -1,24 +1,21 @@
 """One file from a URL, which arrives whole and checked or not at all."""
 
-import contextlib
 import hashlib
 import http.client
 import os
-import secrets
 import ssl
-import threading
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any, Final, Literal
 
+from lastfm_assets.durable import beside
 from lastfm_assets.errors import BadInputError, SourceUnavailableError
 from lastfm_assets.sources.hetrec import one_line
-from lastfm_assets.sources.urls import checked_url, opener_for, request_for, shown_url
+from lastfm_assets.sources.urls import answer_to, checked_url, request_for, shown_url
 
 OnProgress = Callable[[int, int | None], None]
 """Told the bytes that are there and the bytes that there will be (None: not announced)."""
@@ -88,23 +85,20 @@ def download(
         BadInputError: the URL is refused, or what it answers (404, too long, wrong checksum).
     """
     checked_url(url)
-    part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("xb") as file:
-            _fetch(url, file, on_progress, patience)
-        if checksum and not fits(part, checksum):
-            raise BadInputError(
-                f"{shown_url(url)}: the file's {checksum.algorithm} is not the expected "
-                f"{checksum.digest}; fetch it by hand and compare, or correct the checksum"
-            )
-        accept(part)
-        part.replace(target)
+        with beside(target) as folder:  # which removes what killed downloads have left
+            part = folder / target.name
+            with part.open("xb") as file:
+                _fetch(url, file, on_progress, patience)
+            if checksum and not fits(part, checksum):
+                raise BadInputError(
+                    f"{shown_url(url)}: the file's {checksum.algorithm} is not the expected "
+                    f"{checksum.digest}; fetch it by hand and compare, or correct the checksum"
+                )
+            accept(part)
+            part.replace(target)
     except OSError as problem:
         raise _unwritable(target, problem) from None
-    finally:
-        with contextlib.suppress(OSError):  # its folder may be what could not be made
-            part.unlink(missing_ok=True)
 
 
 def _fetch(url: str, file: IO[bytes], on_progress: OnProgress, patience: Patience) -> None:
@@ -135,7 +129,8 @@ def _try(
 ) -> None:
     with _answer(url, patience) as response:
         announced = response.headers.get("Content-Length", "")
-        total = int(announced) if announced.isdecimal() else None
+        # Python reads no number of 4,301 digits, and 20 are too many for any file
+        total = int(announced.lstrip("0")[:20] or 0) if announced.isdecimal() else None
         done = 0
         while True:
             if max(done, total or 0) > MOST_BYTES:
@@ -163,29 +158,15 @@ def _try(
 
 
 def _answer(url: str, patience: Patience) -> http.client.HTTPResponse:
-    """The server's answer, within the time allowed for it even if the name's look-up hangs."""
-    outcome: list[http.client.HTTPResponse | BaseException] = []
-    is_late = threading.Event()
-
-    def ask() -> None:
-        try:
-            response = opener_for(url).open(request_for(url), timeout=patience.silence_seconds)
-        except BaseException as problem:  # noqa: BLE001 (raised again by the caller)
-            outcome.append(problem)
-        else:
-            outcome.append(response)
-            if is_late.is_set():
-                response.close()
-
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(patience.answer_seconds)
-    if not outcome:
-        is_late.set()
-        raise _Passing(f"no answer within {patience.answer_seconds:g} seconds")
-    if isinstance(outcome[0], BaseException):
-        raise _judged(url, outcome[0]) from None
-    return outcome[0]
+    """The server's answer, or what its failure means."""
+    try:
+        return answer_to(
+            request_for(url),
+            answer_seconds=patience.answer_seconds,
+            silence_seconds=patience.silence_seconds,
+        )
+    except (OSError, http.client.HTTPException, UnicodeError) as problem:
+        raise _judged(url, problem) from None
 
 
 def _judged(url: str, problem: BaseException) -> BaseException:

@@ -16,12 +16,13 @@ from lastfm_assets.sources.fetched import checksum_in
 from lastfm_assets.sources.folder import archives_in, data_files
 from lastfm_assets.sources.hetrec import SAMPLE_NAME, one_line
 from lastfm_assets.sources.resolve import GROUPLENS, sample_folder
-from lastfm_assets.sources.urls import checked_url, opener_for, request_for, shown_url
+from lastfm_assets.sources.urls import answer_to, checked_url, request_for, shown_url
 
 _SECONDS: Final = 10.0
 """How long a server may take to say whether its file has changed."""
 _SAYS_SO: Final = ("ETag", "Last-Modified", "Content-Length")
 """Headers by which a server tells one state of a file from another."""
+_TO_BE_FETCHED: Final = f"{GROUPLENS.checksum.digest} to be fetched"
 
 
 def signature_of(setting: str | None, *, data_folder: Path) -> str:
@@ -48,7 +49,7 @@ def signature_of(setting: str | None, *, data_folder: Path) -> str:
             return _of_path(Path(setting).expanduser())
         raw = data_folder / "raw"
         held = raw.is_dir() and (description_in(raw) or data_files(raw) or archives_in(raw))
-        return _of_path(raw) if held else f"{GROUPLENS.checksum.digest} to be fetched"
+        return _of_path(raw) if held else _TO_BE_FETCHED
     except (OSError, RuntimeError, ValueError, BadInputError) as problem:
         return f"unknown: {one_line(problem)}"
 
@@ -56,6 +57,29 @@ def signature_of(setting: str | None, *, data_folder: Path) -> str:
 def is_known(signature: str) -> bool:
     """Whether a signature says what a source looks like."""
     return not signature.startswith("unknown")
+
+
+def signature_since(before: str, setting: str | None, *, data_folder: Path) -> str:
+    """What tells the state of a source that was opened and read since `before`.
+
+    Fetching takes minutes, in which a server's file may be replaced: what was read then is neither
+    of the one state nor of the other for certain, and must not pass for either.
+
+    Args:
+        before: its signature before it was opened.
+        setting: as for `open_source`.
+        data_folder: as for `open_source`.
+
+    Returns:
+        Its signature before and now; `unknown`, with the reason, where these differ.
+    """
+    after = signature_of(setting, data_folder=data_folder)
+    if before == _TO_BE_FETCHED:  # it was, and lies there now
+        fetched = data_folder / "raw" / GROUPLENS.file_name
+        before = signature_of(str(fetched), data_folder=data_folder)
+    if before == after or not is_known(before):
+        return before
+    return "unknown: it changed while it was fetched or read" if is_known(after) else after
 
 
 def _of_path(path: Path) -> str:
@@ -113,10 +137,12 @@ def _of_url(setting: str) -> str:
     request = request_for(url)
     request.method = "HEAD"
     try:
-        with opener_for(url).open(request, timeout=_SECONDS) as answer:
+        with answer_to(request, answer_seconds=_SECONDS, silence_seconds=_SECONDS) as answer:
             said = [answer.headers[name] for name in _SAYS_SO if answer.headers[name]]
     except (http.client.InvalidURL, UnicodeError):  # they repeat what they were asked for
         return f"unknown: {shown_url(url)} has characters that no URL has"
+    except TimeoutError:
+        return f"unknown: {shown_url(url)} did not answer within {_SECONDS:g} seconds"
     except (urllib.error.URLError, http.client.HTTPException) as problem:
         return f"unknown: {shown_url(url)} did not answer ({one_line(problem)})"
     if not any(name in answer.headers for name in _SAYS_SO[:2]):

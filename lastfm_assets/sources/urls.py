@@ -1,6 +1,8 @@
 """Which URLs may be fetched, how they are shown, and where a server may send us on to."""
 
 import base64
+import http.client
+import threading
 import urllib.request
 from typing import IO, Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -74,6 +76,46 @@ def request_for(url: str) -> urllib.request.Request:
         secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
         headers["Authorization"] = "Basic " + base64.b64encode(secret).decode()
     return urllib.request.Request(bare.geturl(), headers=headers)  # noqa: S310 (checked_url)
+
+
+def answer_to(
+    request: urllib.request.Request, *, answer_seconds: float, silence_seconds: float
+) -> http.client.HTTPResponse:
+    """A server's answer, within the time allowed for it even if the name's look-up hangs.
+
+    Args:
+        request: see `request_for`.
+        answer_seconds: for all that comes before the answer's content; a server that sends a byte
+            of its headers now and then is never silent.
+        silence_seconds: between two pieces, those of the content included.
+
+    Raises:
+        TimeoutError: it was not there in time.
+        OSError, http.client.HTTPException, UnicodeError: the request failed, as urllib tells it.
+        BadInputError: the server sends us to where the user did not choose to go.
+    """
+    outcome: list[http.client.HTTPResponse | BaseException] = []
+    is_late = threading.Event()
+
+    def ask() -> None:
+        try:
+            response = opener_for(request.full_url).open(request, timeout=silence_seconds)
+        except BaseException as problem:  # noqa: BLE001 (raised again by the caller)
+            outcome.append(problem)
+        else:
+            outcome.append(response)
+            if is_late.is_set():
+                response.close()
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(answer_seconds)
+    if not outcome:
+        is_late.set()
+        raise TimeoutError(f"no answer within {answer_seconds:g} seconds")
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
 
 
 class _SameHostOnly(urllib.request.HTTPRedirectHandler):

@@ -83,6 +83,12 @@ class Answers(BaseHTTPRequestHandler):
     def _endless(self, state: Server) -> None:
         self._send(state.content, length=3 << 30)
 
+    def _immense(self, state: Server) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "9" * 5_000)
+        self.end_headers()
+        self.wfile.write(state.content)
+
     def _late(self, state: Server) -> None:
         state.released.wait(10)
         self._send(state.content)

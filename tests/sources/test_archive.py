@@ -148,6 +148,38 @@ def test_an_archive_that_swells_is_refused(
         open_archive(path)
 
 
+def tar_header(kind: bytes, n_bytes: int) -> bytes:
+    """A tar's first entry, whose size is in base 256, as tar writes those over 8 GiB."""
+    info = tarfile.TarInfo("d")
+    info.type = kind
+    header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = (n_bytes % (1 << 96)).to_bytes(12, "big")
+    if n_bytes > 0:
+        header[124] = 0x80
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+@pytest.mark.parametrize("kind", [tarfile.DIRTYPE, tarfile.REGTYPE])
+def test_a_tar_cannot_buy_room_with_a_size_below_zero(
+    tmp_path: Path, files: dict[str, bytes], refusal: Refusal, kind: bytes
+) -> None:
+    """A folder of -1 PiB at the start, and no sum of sizes ever reached a bound."""
+    bomb = tar_header(kind, -(1 << 50)) + tar_of(files | {"zeros": bytes(60 << 20)}, "w")
+    path = written(tmp_path / "x.tar.gz", gzip.compress(bomb, 1))
+    with refusal(BadInputError, "the entry d declares a size below zero"):
+        open_archive(path)
+
+
+def test_what_a_folder_in_a_tar_declares_is_not_counted(
+    tmp_path: Path, files: dict[str, bytes]
+) -> None:
+    """Nothing of it is ever unpacked."""
+    path = written(tmp_path / "x.tar", tar_header(tarfile.DIRTYPE, 1 << 50) + tar_of(files, "w"))
+    assert open_archive(path).read("artists")
+
+
 def test_a_small_archive_may_compress_well(pack: Pack, files: dict[str, bytes]) -> None:
     assert open_archive(pack(files | {"zeros": bytes(1 << 20)})).read("artists")
 

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from child_process import line_from, running
 from source_world import Refusal, Server, Stopwatch
 
 from lastfm_assets.errors import BadInputError, SourceUnavailableError
@@ -14,6 +15,18 @@ from lastfm_assets.sources.download import Checksum, Patience, download
 from lastfm_assets.sources.urls import shown_url
 
 QUICK = Patience(tries=3, answer_seconds=5, silence_seconds=5, pause_seconds=0.01)
+
+DOWNLOADS = """
+import sys
+from pathlib import Path
+from lastfm_assets.sources.download import Patience, download
+download(
+    sys.argv[3],
+    Path(sys.argv[1]),
+    on_progress=lambda done, total: print(done, flush=True),
+    patience=Patience(silence_seconds=600),
+)
+"""
 
 
 def names(folder: Path) -> list[str]:
@@ -147,6 +160,15 @@ def test_an_overlong_answer_is_refused_by_its_announcement(
         download(f"{server.url}/endless", target, patience=QUICK)
 
 
+def test_a_length_of_more_digits_than_python_reads_is_refused(
+    server: Server, target: Path, refusal: Refusal
+) -> None:
+    """5,000 of them ended in a traceback."""
+    with refusal(BadInputError, "is longer than 2 GiB"):
+        download(f"{server.url}/immense", target, patience=QUICK)
+    assert names(target.parent) == []
+
+
 def test_an_overlong_answer_is_refused_without_an_announcement(
     server: Server, target: Path, refusal: Refusal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,3 +270,16 @@ def test_a_host_that_swallows_connections_is_given_up_in_time(
         with refusal(SourceUnavailableError, "no answer within"):
             download(url, target, patience=hasty)
     assert stopwatch() < 4
+
+
+def test_what_a_killed_download_has_left_goes_with_the_next(server: Server, target: Path) -> None:
+    """Each kill left up to 2 GiB under a hidden name, for ever."""
+    other = target.with_name("other.zip")
+    with running(DOWNLOADS, target, f"{server.url}/stalled") as living:
+        assert line_from(living.stdout).strip() == "20"
+        (part,) = (path for path in target.parent.rglob("*") if path.is_file())
+        download(f"{server.url}/whole", other, patience=QUICK)
+        assert part.exists()  # it lives, and goes on writing
+    assert part.exists()
+    download(f"{server.url}/whole", other, patience=QUICK)
+    assert names(target.parent) == ["other.zip"]

@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import ClassVar
 
 import pytest
 
-from lastfm_assets.sources.resolve import sample_folder
-from lastfm_assets.sources.signature import is_known, signature_of
+from lastfm_assets.sources import signature as signature_module
+from lastfm_assets.sources.resolve import GROUPLENS, sample_folder
+from lastfm_assets.sources.signature import is_known, signature_of, signature_since
 
 
 @pytest.fixture
@@ -79,6 +81,36 @@ class TestOfTheDefault:
         assert signature(None, tmp_path) == signature(folder) != before
 
 
+class TestOfWhatWasRead:
+    def test_is_that_of_before_and_after(self, folder: Path) -> None:
+        before = signature(folder)
+        assert signature_since(before, str(folder), data_folder=folder) == before
+
+    def test_is_unknown_where_it_changed_meanwhile(self, folder: Path) -> None:
+        before = signature(folder)
+        next(folder.glob("tags.*")).unlink()
+        said = signature_since(before, str(folder), data_folder=folder)
+        assert said == "unknown: it changed while it was fetched or read"
+
+    def test_keeps_the_reason_why_it_is_unknown(self, folder: Path) -> None:
+        known = signature(folder)
+        assert signature_since("unknown: x", str(folder), data_folder=folder) == "unknown: x"
+        gone = signature_since(known, "/no/such/folder", data_folder=folder)
+        assert gone == signature("/no/such/folder")
+
+    def test_of_the_default_is_that_of_what_was_fetched_and_of_nothing_else(
+        self, folder: Path, tmp_path: Path
+    ) -> None:
+        """Files that somebody puts beside it meanwhile are read from then on, but were not."""
+        before = signature(None, tmp_path)
+        raw = tmp_path / "raw"
+        raw.mkdir()
+        (raw / GROUPLENS.file_name).write_bytes(b"fetched")
+        assert signature_since(before, None, data_folder=tmp_path) == signature(None, tmp_path)
+        shutil.copytree(folder, raw, dirs_exist_ok=True)
+        assert not is_known(signature_since(before, None, data_folder=tmp_path))
+
+
 class _Says(BaseHTTPRequestHandler):
     headers_sent: ClassVar[dict[str, str]] = {}
     asked: ClassVar[list[str]] = []
@@ -92,6 +124,15 @@ class _Says(BaseHTTPRequestHandler):
 
     def log_message(self, *_said: object) -> None:
         """Stays silent."""
+
+
+class _Drips(_Says):
+    """Sends a byte of its headers now and then, for four seconds in all."""
+
+    def do_HEAD(self) -> None:
+        for sign in b"HTTP/1.0 200 OK\r\nETag: ".ljust(78, b"x") + b"\r\n":
+            self.wfile.write(bytes([sign]))
+            time.sleep(0.05)
 
 
 @pytest.fixture
@@ -122,6 +163,21 @@ class TestOfAUrl:
         digest = "0" * 64
         assert signature(f"{server}#sha256={digest}") == f"sha256={digest}"
         assert not _Says.asked
+
+    def test_whose_server_drips_is_unknown_in_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A byte every nine seconds was never silent for ten, and held the plan for ever."""
+        monkeypatch.setattr(signature_module, "_SECONDS", 0.3)
+        with ThreadingHTTPServer(("127.0.0.1", 0), _Drips) as serving:
+            thread = threading.Thread(target=serving.serve_forever)
+            thread.start()
+            url = f"http://127.0.0.1:{serving.server_port}/x.zip"
+            start = time.monotonic()
+            said = signature(url)
+            took = time.monotonic() - start
+            serving.shutdown()
+            thread.join()
+        assert said == f"unknown: {url} did not answer within 0.3 seconds"
+        assert took < 2
 
     def test_that_nobody_answers_is_unknown_and_shows_no_password(self) -> None:
         with ThreadingHTTPServer(("127.0.0.1", 0), _Says) as unused:

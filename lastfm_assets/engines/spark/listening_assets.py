@@ -28,7 +28,7 @@ from lastfm_assets.listening.wording import plural
 from lastfm_assets.provenance import code_version
 from lastfm_assets.settings import data_folder
 from lastfm_assets.sources.resolve import open_source
-from lastfm_assets.sources.signature import signature_of
+from lastfm_assets.sources.signature import signature_of, signature_since
 from lastfm_assets.vocabulary import Columns
 
 KINDS = {"spark", "parquet"}
@@ -73,12 +73,14 @@ def raw_files(
     spark: dg.ResourceParam[SparkEngine],
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Has workers read all files of the source before any table is replaced."""
+    before = signature_of(source, data_folder=data_folder())
     # the sample never stands in unasked: who has a cluster has data for it
     opened = open_source(source, data_folder=data_folder(), allow_sample=False)
     context.log.info(f"source: {opened.location} ({opened.name})")
-    stamp = {SOURCE: opened.name, SIGNATURE: signature_of(source, data_folder=data_folder())}
     with scratch(spark.tables) as folder, clear_spark_errors("reading the source"):
         found = read_source(spark.tables, opened, folder)
+        signature = signature_since(before, source, data_folder=data_folder())
+        stamp = {SOURCE: opened.name, SIGNATURE: signature}
         about = found.about.to_table()
         values: dict[str, tuple[Any, dict[str, Any]]] = {
             table.asset: (
