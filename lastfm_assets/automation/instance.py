@@ -1,16 +1,25 @@
 """Where Dagster remembers runs: the same place for the command line and the web UI."""
 
+import contextlib
 import hashlib
 import importlib.util
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from lastfm_assets.errors import BadInputError, DatabaseUnavailableError, LastfmAssetsError
+from lastfm_assets.durable import replace
+from lastfm_assets.errors import (
+    BadInputError,
+    DatabaseUnavailableError,
+    LastfmAssetsError,
+    StoreError,
+)
 from lastfm_assets.settings import Settings, data_folder
+from lastfm_assets.sources.hetrec import one_line
 
 _VARIABLE: Final = "DAGSTER_HOME"
 DATABASE_VARIABLE: Final = "LASTFM_DAGSTER_URL"
@@ -26,6 +35,14 @@ storage:
 _FIRST_LINE: Final = re.compile(r"# Written by lastfm_assets \(([0-9a-f]{16})\).*")
 _EARLIER: Final = frozenset({"de7e41989913a769eae29786e11905cf1e16c4711102d2612fb4084d0a7a39d2"})
 """SHA-256 of the file as version 0.2 wrote it, which had no such first line."""
+_OF_THE_NAME: Final = (
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
+"""What says that a folder is not to be had under its name; the rest is the disk's own failure."""
 _SECONDS: Final = 5
 """How long a database may take to answer."""
 
@@ -37,19 +54,23 @@ def prepare_home() -> Path:
     `LASTFM_DAGSTER_URL` names. A `dagster.yaml` that somebody wrote or edited is kept.
 
     Raises:
-        BadInputError: the database cannot be used as the variable or the file says.
+        BadInputError: the home is no folder that we may write, its file is not text, or the
+            database cannot be used as the variable or the file says.
         DatabaseUnavailableError: it does not answer.
+        StoreError: the home's disk fails.
     """
     given = os.environ.get(_VARIABLE)
-    home = Path(given).expanduser() if given else data_folder() / "dagster"
+    home = _expanded(given) if given else data_folder() / "dagster"
     home = home.absolute()
-    if not home.is_dir():  # what runs wrote to their logs is for whoever runs them
-        home.parent.mkdir(parents=True, exist_ok=True)
-        home.mkdir(mode=0o700, exist_ok=True)
+    with _clear_errors(home):
+        if not home.is_dir():  # what runs wrote to their logs is for whoever runs them
+            home.parent.mkdir(parents=True, exist_ok=True)
+            home.mkdir(mode=0o700, exist_ok=True)
     url = Settings.from_environment().dagster_url
     if url is not None:
         _check_database(url.get_secret_value())
-    _configure(home / "dagster.yaml", postgres=url is not None)
+    with _clear_errors(home):
+        _configure(home / "dagster.yaml", postgres=url is not None)
     os.environ[_VARIABLE] = str(home)
     return home
 
@@ -62,20 +83,57 @@ def configuration(*, postgres: bool) -> str:
     return f"# Written by lastfm_assets ({_digest(text)}); {note}.\n{text}"
 
 
+def _expanded(given: str) -> Path:
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        raise BadInputError(
+            f"{_VARIABLE} is {one_line(given)}, but no home is known for its ~; expected the path "
+            "of a folder; write it out"
+        ) from None
+
+
+@contextlib.contextmanager
+def _clear_errors(home: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        said = f"Dagster's home {one_line(home)} cannot be made or used ({one_line(problem)})"
+        if isinstance(problem, _OF_THE_NAME):
+            raise BadInputError(
+                f"{said}; expected a folder that this user may write; name one in {_VARIABLE}"
+            ) from problem
+        raise StoreError(
+            f"{said}; see to the disk, or name another folder in {_VARIABLE}"
+        ) from problem
+
+
 def _configure(file: Path, *, postgres: bool) -> None:
     wanted = configuration(postgres=postgres)
-    found = file.read_text(encoding="utf-8") if file.exists() else None
+    found = _text_of(file)
     if found == wanted:
         return
     if found is None or _is_ours(found):
-        beside = file.with_name(f".{file.name}.{os.getpid()}")
-        beside.write_text(wanted, encoding="utf-8")
-        beside.replace(file)  # in one step: a server may be reading it
+        replace(file, [wanted.encode()])  # in one step: a server may be reading it
     elif postgres and DATABASE_VARIABLE not in found:
         raise BadInputError(
             f"{DATABASE_VARIABLE} is set, but {file} is your own and does not use it; unset it, "
             "or remove the file, and it is written with the database"
         )
+
+
+def _text_of(file: Path) -> str | None:
+    """None where there is no file, or nothing in it: a power cut could empty earlier ones."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise BadInputError(
+            f"{one_line(file)} is your own, but not text in UTF-8, as Dagster reads it; save it as "
+            "such, or remove it, and it is written anew"
+        ) from None
+    return text if text.replace("\0", "").strip() else None
 
 
 def _is_ours(text: str) -> bool:

@@ -14,9 +14,12 @@ PID_TAG: Final = "lastfm_assets/pid"
 BEGUN_TAG: Final = "lastfm_assets/pid_begun"
 """Tag beside it: when that process began, as its number is given to another one later."""
 HOST_TAG: Final = "lastfm_assets/host"
-"""Tag of a run of the daemon: the machine or container whose processes are meant."""
+"""Tag beside them: the machine or container whose processes are meant.
+
+A run without it, as earlier versions made them at the command line, is taken for one of here.
+"""
 SIGNED_TAG: Final = "lastfm_assets/signed"
-"""Tag beside it: the run that was signed, as a second try inherits all tags of the first."""
+"""Tag of a run of the daemon: the run that was signed, as a second try inherits all tags."""
 _GOING: Final = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -29,7 +32,7 @@ _GOING: Final = [
 def tags_of_this_process() -> dict[str, str]:
     """Tags of a run that this process makes, by which others see whether it still does."""
     pid = os.getpid()
-    return {PID_TAG: str(pid), BEGUN_TAG: process.begun(pid)}
+    return {PID_TAG: str(pid), BEGUN_TAG: process.begun(pid), HOST_TAG: socket.gethostname()}
 
 
 def sign(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
@@ -39,8 +42,7 @@ def sign(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     server with it, the run would seem to go on, and hold the queue for the hours a run may take.
     """
     if not _is_signed(run):
-        here = {HOST_TAG: socket.gethostname(), SIGNED_TAG: run.run_id}
-        instance.add_run_tags(run.run_id, tags_of_this_process() | here)
+        instance.add_run_tags(run.run_id, tags_of_this_process() | {SIGNED_TAG: run.run_id})
 
 
 def run_under_way(instance: dg.DagsterInstance) -> str | None:

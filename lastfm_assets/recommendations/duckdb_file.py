@@ -30,6 +30,8 @@ _CLOSED: Final[dict[str, str | bool | int | float | list[str]]] = {
     "python_enable_replacements": "false",
 }
 """A connection that reaches neither the network nor any other file."""
+_OWN: Final = "system.main"
+"""Where DuckDB's own functions are, whose names a file may give to macros of its own."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -103,21 +105,18 @@ class DuckDBFile:
             raise
 
     def _said_by(self, database: duckdb.DuckDBPyConnection) -> Served | None:
-        found = database.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
+        found = database.execute(
+            f"SELECT schema_name, table_name FROM {_OWN}.duckdb_tables()"  # noqa: S608 (our own names)
+        ).fetchall()
         if (SCHEMA, PUBLICATION) not in found or any(schema != SCHEMA for schema, _ in found):
             raise BadInputError(
                 f"{self.path}: a DuckDB file with other tables than ours, which would be lost; "
                 "name another file in LASTFM_PUBLISH_URL"
             )
-        columns = database.execute(
-            "SELECT column_name FROM duckdb_columns() WHERE (schema_name, table_name) = (?, ?) "
-            "ORDER BY column_index",
-            [SCHEMA, PUBLICATION],
-        ).fetchall()
-        if tuple(name for (name,) in columns) != TABLES[-1].columns:
+        if tuple(_columns(database, PUBLICATION)) != TABLES[-1].columns:
             return None
-        self._look_through(database)
-        said = "layout, version, content, tables, model, source, epoch_us(published_at)"
+        self._look_through(database, {name for _, name in found})
+        said = f"layout, version, content, tables, model, source, {_OWN}.epoch_us(published_at)"
         rows = database.execute(f"SELECT {said} FROM {SCHEMA}.{PUBLICATION}").fetchall()  # noqa: S608 (our own names)
         if len(rows) != 1 or rows[0][0] != LAYOUT:
             return None
@@ -125,15 +124,25 @@ class DuckDBFile:
         at = _EPOCH + timedelta(microseconds=moment)
         return Served(version, content, hashed, model, source, at)
 
-    def _look_through(self, database: duckdb.DuckDBPyConnection) -> None:
-        """Has DuckDB hold every block of our tables against its checksum."""
+    def _look_through(self, database: duckdb.DuckDBPyConnection, tables: set[str]) -> None:
+        """Has DuckDB hold every block of our tables against its checksum.
+
+        A view in the place of a table, and a column that is computed, are not asked: whoever wrote
+        the file says what they do.
+        """
+        hashed = f"SELECT {_OWN}.bit_xor({_OWN}.hash(t)) FROM"
         try:
             for table in TABLES:
-                database.execute(f"SELECT bit_xor(hash(t)) FROM {SCHEMA}.{table.name} t").fetchall()  # noqa: S608 (our own names)
+                if table.name not in tables:
+                    raise self._damaged(f"no table {table.name}")
+                if any(_columns(database, table.name).values()):
+                    raise self._damaged(f"{table.name} has a column that is computed")
+                database.execute(f"{hashed} {SCHEMA}.{table.name} t").fetchall()
         except duckdb.Error as problem:
-            raise DamagedFileError(
-                f"{self.path}: damaged ({one_line(problem)}); run `lastfm-assets refresh`"
-            ) from None
+            raise self._damaged(one_line(problem)) from None
+
+    def _damaged(self, how: str) -> DamagedFileError:
+        return DamagedFileError(f"{self.path}: damaged ({how}); run `lastfm-assets refresh`")
 
     @contextlib.contextmanager
     def _clear_errors(self, what: str) -> Iterator[None]:
@@ -145,6 +154,12 @@ class DuckDBFile:
                 f"{self.path}: cannot be {what} ({one_line(reason or problem)}); see to the folder "
                 "or name another file in LASTFM_PUBLISH_URL"
             ) from None
+
+
+def _columns(database: duckdb.DuckDBPyConnection, table: str) -> dict[str, str | None]:
+    """Columns of a table of ours in order, each with what it is computed by, if it is."""
+    asked = f"SELECT name, dflt_value FROM {_OWN}.pragma_table_info('{SCHEMA}.{table}')"  # noqa: S608 (our own names)
+    return dict(database.execute(asked).fetchall())
 
 
 def _build(path: Path, tables: ServingTables, about: Served) -> None:

@@ -1,5 +1,6 @@
 """Where Dagster remembers runs."""
 
+import errno
 import importlib.util
 import os
 import subprocess
@@ -13,7 +14,7 @@ from dagster._core.definitions.run_request import InstigatorType
 
 from lastfm_assets.automation import instance
 from lastfm_assets.automation.instance import configuration, prepare_home
-from lastfm_assets.errors import BadInputError, DatabaseUnavailableError
+from lastfm_assets.errors import BadInputError, DatabaseUnavailableError, StoreError
 
 URL = "postgresql://lastfm:T0PSECRET@127.0.0.1:1/dagster"
 AS_0_2_WROTE_IT = """\
@@ -125,8 +126,74 @@ class TestTheHome:
         )
         assert not (home / "dagster.yaml").exists()
 
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ("a file", "cannot be made or used .*File exists"),
+            ("a file/deep/home", "cannot be made or used .*(File exists|Not a directory)"),
+            ("/proc/nowhere/home", "cannot be made or used .*No such file"),
+            ("~nobody-is-called-so/home", "~nobody-is-called-so/home, but no home is known for"),
+        ],
+    )
+    def test_that_cannot_be_had_is_told_in_one_line(
+        self, given: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Every command ended in a traceback."""
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "a file").write_text("x")
+        monkeypatch.setenv("DAGSTER_HOME", given)
+        with pytest.raises(BadInputError, match=f"{said}.*; expected .*folder") as caught:
+            prepare_home()
+        assert str(caught.value).isprintable()
+
+    def test_on_a_disk_that_fails_is_told_in_one_line(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(_handle: int) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(StoreError, match=r"home cannot be .*No space left.*; see to the disk"):
+            prepare_home()
+        assert list(home.iterdir()) == []
+
 
 class TestTheConfiguration:
+    def test_is_on_the_disk_before_it_has_its_name(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A power cut left it empty, and so it was the user's own: runs ran side by side."""
+        done = []
+        sync, rename = os.fsync, Path.replace
+
+        def synced(handle: int) -> None:
+            done.append(f"sync {Path(f'/proc/self/fd/{handle}').readlink().name}")
+            sync(handle)
+
+        def renamed(path: Path, target: Path) -> Path:
+            done.append(f"rename {path.name}")
+            return rename(path, target)
+
+        monkeypatch.setattr(os, "fsync", synced)
+        monkeypatch.setattr(Path, "replace", renamed)
+        prepare_home()
+        assert done == ["sync dagster.yaml", "rename dagster.yaml", f"sync {home.name}"]
+
+    @pytest.mark.parametrize("left", ["", "\n", "\0" * 4096])
+    def test_that_a_power_cut_emptied_is_written_anew(self, left: str, home: Path) -> None:
+        home.mkdir(parents=True)
+        (home / "dagster.yaml").write_text(left)
+        prepare_home()
+        assert (home / "dagster.yaml").read_text() == configuration(postgres=False)
+
+    def test_that_is_no_text_is_somebody_s_own_and_told_in_one_line(self, home: Path) -> None:
+        """Every command ended in a traceback."""
+        home.mkdir(parents=True)
+        (home / "dagster.yaml").write_bytes(b"\xff\xfe")
+        with pytest.raises(BadInputError, match=r"yaml is your own, but not text in UTF-8.*; save"):
+            prepare_home()
+        assert (home / "dagster.yaml").read_bytes() == b"\xff\xfe"
+
     @pytest.mark.usefixtures("_a_database")
     def test_names_the_variable_and_not_what_is_in_it(self, home: Path) -> None:
         prepare_home()

@@ -148,6 +148,39 @@ class TestARunUnderWay:
         run_id = going(instance, pid=os.getppid())
         assert run_under_way(instance) == run_id
 
+    def test_of_another_machine_s_command_line_is_not_over(
+        self, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where two machines share a database, one noted the other's refresh as failed."""
+        monkeypatch.setattr(socket, "gethostname", lambda: "one")
+        run = dg.DagsterRun(job_name=REFRESH, status=STARTED, tags=tags_of_this_process())
+        instance.add_run(run)
+        monkeypatch.setattr(socket, "gethostname", lambda: "another")
+        assert run_under_way(instance) == run.run_id
+        monkeypatch.setattr(socket, "gethostname", lambda: "one")
+        assert run_under_way(instance) is None, "its own machine sees that its process is gone"
+
+    def test_that_tries_a_command_s_run_again_is_of_the_machine_that_signs_it(
+        self, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The daemon's second try inherits the host of the first, too."""
+        first = dg.DagsterRun(job_name=REFRESH, tags={**tags_of_this_process(), HOST_TAG: "one"})
+        again = dg.DagsterRun(
+            job_name=REFRESH,
+            status=STARTED,
+            tags=first.tags,
+            parent_run_id=first.run_id,
+            root_run_id=first.run_id,
+        )
+        instance.add_run(again)
+        assert run_under_way(instance) == again.run_id
+        sign(instance, again)
+        instance.add_run_tags(again.run_id, {PID_TAG: str(dead_pid())})
+        monkeypatch.setattr(socket, "gethostname", lambda: "one")
+        assert run_under_way(instance) == again.run_id
+        monkeypatch.undo()
+        assert run_under_way(instance) is None
+
     def test_of_a_process_of_our_own_number_is_over(self, instance: dg.DagsterInstance) -> None:
         going(instance, pid=os.getpid())
         assert run_under_way(instance) is None, "in a container each command is process 1"
@@ -172,7 +205,11 @@ class TestARunUnderWay:
         finally:
             ended.wait()
 
-    def test_says_when_its_process_began(self) -> None:
+    def test_says_which_process_makes_it_and_when_that_began(self) -> None:
         tags = tags_of_this_process()
-        assert tags == {PID_TAG: str(os.getpid()), BEGUN_TAG: process.begun(os.getpid())}
+        assert tags == {
+            PID_TAG: str(os.getpid()),
+            BEGUN_TAG: process.begun(os.getpid()),
+            HOST_TAG: socket.gethostname(),
+        }
         assert len(tags[BEGUN_TAG]) > 36, "a boot's id and ticks, as Linux has them"

@@ -24,7 +24,7 @@ from upath import UPath
 from lastfm_assets.errors import BadInputError, StoreError
 from lastfm_assets.recommendations import postgresql
 from lastfm_assets.recommendations.databases import open_database
-from lastfm_assets.recommendations.duckdb_file import DuckDBFile
+from lastfm_assets.recommendations.duckdb_file import DamagedFileError, DuckDBFile
 from lastfm_assets.recommendations.postgresql import as_copy
 from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.recommendations.serving import TABLES, Served, ServingTables, artists_with_plays
@@ -354,6 +354,45 @@ class TestTheDuckDBFile:
         with pytest.raises(BadInputError, match="other tables than ours, which would be lost"):
             database.publish(tables_of(1), served_of(1))
         assert database.path.read_bytes() == before
+
+    @pytest.mark.parametrize(
+        "planted",
+        [
+            "VIEW lastfm.top_artists AS SELECT error('asked') AS user_id",
+            "TABLE lastfm.top_artists (user_id int, rank int AS (user_id + 1))",
+        ],
+    )
+    def test_is_made_anew_where_a_table_is_a_query(
+        self, database: DuckDBFile, planted: str
+    ) -> None:
+        """The query is not asked: a planted view of a cross join held the refresh for ever."""
+        database.publish(tables_of(1), served_of(1))
+        with duckdb.connect(database.path) as connection:
+            connection.execute(f"DROP TABLE lastfm.top_artists CASCADE; CREATE {planted}")
+        with pytest.raises(DamagedFileError, match=r"damaged \(.*top_artists.*\); run") as caught:
+            database.served()
+        assert "asked" not in str(caught.value)
+        assert database.publish(tables_of(1), served_of(1)) is True
+        assert database.served() == served_of(1)
+
+    @pytest.mark.parametrize(
+        "planted",
+        [
+            "hash(a) AS error('asked')",
+            "bit_xor(a) AS error('asked')",
+            "epoch_us(a) AS error('asked')",
+            "row(a, b) AS error('asked')",
+            "duckdb_tables() AS TABLE SELECT 'lastfm' AS schema_name, error('asked') AS table_name",
+        ],
+    )
+    def test_with_a_macro_by_the_name_of_a_function_is_read_by_duckdb_s_own(
+        self, database: DuckDBFile, planted: str
+    ) -> None:
+        """A planted macro was asked in its place: a file's own names come first."""
+        database.publish(tables_of(1), served_of(1))
+        with duckdb.connect(database.path) as connection:
+            connection.execute(f"CREATE MACRO {planted}")
+        assert database.served() == served_of(1)
 
     @pytest.mark.parametrize("content", [b"", b"some notes of mine", b"\0" * 9000])
     def test_that_is_no_duckdb_file_is_left_alone(
