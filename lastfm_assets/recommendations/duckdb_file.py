@@ -121,7 +121,10 @@ class DuckDBFile:
         if len(rows) != 1 or rows[0][0] != LAYOUT:
             return None
         _, version, content, hashed, model, source, moment = rows[0]
-        at = _EPOCH + timedelta(microseconds=moment)
+        try:
+            at = _EPOCH + timedelta(microseconds=moment)
+        except (OverflowError, TypeError):  # DuckDB knows years beyond 9999, infinity and NULL
+            raise self._damaged(f"no date in {PUBLICATION}.published_at") from None
         return Served(version, content, hashed, model, source, at)
 
     def _look_through(self, database: duckdb.DuckDBPyConnection, tables: set[str]) -> None:

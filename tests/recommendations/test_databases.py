@@ -375,6 +375,19 @@ class TestTheDuckDBFile:
         assert database.publish(tables_of(1), served_of(1)) is True
         assert database.served() == served_of(1)
 
+    @pytest.mark.parametrize("moment", ["20000-01-01", "infinity"])
+    def test_is_made_anew_where_its_moment_is_none_of_python_s(
+        self, database: DuckDBFile, moment: str
+    ) -> None:
+        """The refresh ended in a traceback."""
+        database.publish(tables_of(1), served_of(1))
+        with duckdb.connect(database.path) as connection:
+            connection.execute(f"UPDATE lastfm.publication SET published_at = '{moment}'")  # noqa: S608 (ours)
+        with pytest.raises(DamagedFileError, match=r"no date in publication\.published_at"):
+            database.served()
+        assert database.publish(tables_of(1), served_of(1)) is True
+        assert database.served() == served_of(1)
+
     @pytest.mark.parametrize(
         "planted",
         [
