@@ -30,6 +30,14 @@ def begun(pid: int) -> str:
         return ""
 
 
+def is_of_this_boot(began: str) -> bool:
+    """Whether what `begun` said is of this machine since it was last started, in any container."""
+    try:
+        return began.partition(" ")[0] == _boot()
+    except OSError:
+        return False
+
+
 def is_alive(pid: int, began: str = "") -> bool:
     """Whether a process of this machine may still run.
 

@@ -68,10 +68,22 @@ def _is_signed(run: dg.DagsterRun) -> bool:
 
 def _is_alive(run: dg.DagsterRun) -> bool:
     """Whether the process of a run may still be there."""
-    tags, here = run.tags, socket.gethostname()
-    if not _is_signed(run) or tags.get(HOST_TAG, here) != here:
+    tags = run.tags
+    if not _is_signed(run) or _is_elsewhere(run):
         return True
     pid = int(tags[PID_TAG])
     if pid == os.getpid():  # of an earlier one: in a container each is the first and only
         return False
     return process.is_alive(pid, tags.get(BEGUN_TAG, ""))
+
+
+def _is_elsewhere(run: dg.DagsterRun) -> bool:
+    """Whether a run's process is on a machine whose processes nobody here sees.
+
+    A command in a container that comes back under another name is not: without a daemon nobody
+    would ever end its run, and no refresh could be made any more.
+    """
+    here = socket.gethostname()
+    if run.tags.get(HOST_TAG, here) == here:
+        return False
+    return SIGNED_TAG in run.tags or not process.is_of_this_boot(run.tags.get(BEGUN_TAG, ""))

@@ -149,16 +149,23 @@ class TestARunUnderWay:
         assert run_under_way(instance) == run_id
 
     def test_of_another_machine_s_command_line_is_not_over(
-        self, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+        self, instance: dg.DagsterInstance
     ) -> None:
         """Where two machines share a database, one noted the other's refresh as failed."""
-        monkeypatch.setattr(socket, "gethostname", lambda: "one")
-        run = dg.DagsterRun(job_name=REFRESH, status=STARTED, tags=tags_of_this_process())
+        theirs = {PID_TAG: str(dead_pid()), HOST_TAG: "another", BEGUN_TAG: "another boot"}
+        run = dg.DagsterRun(job_name=REFRESH, status=STARTED, tags=theirs)
         instance.add_run(run)
-        monkeypatch.setattr(socket, "gethostname", lambda: "another")
         assert run_under_way(instance) == run.run_id
-        monkeypatch.setattr(socket, "gethostname", lambda: "one")
-        assert run_under_way(instance) is None, "its own machine sees that its process is gone"
+
+    def test_of_a_command_in_a_container_of_another_name_here_is_over(
+        self, instance: dg.DagsterInstance
+    ) -> None:
+        """Each night has a container of its own; one that was killed would stop all others."""
+        tags = tags_of_this_process() | {PID_TAG: str(dead_pid()), HOST_TAG: "5f2c"}
+        killed = dg.DagsterRun(job_name=REFRESH, status=STARTED, tags=tags)
+        instance.add_run(killed)
+        assert run_under_way(instance) is None
+        assert status_of(instance, killed.run_id) is FAILURE
 
     def test_that_tries_a_command_s_run_again_is_of_the_machine_that_signs_it(
         self, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
