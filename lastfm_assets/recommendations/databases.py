@@ -10,7 +10,7 @@ from upath import UPath
 from lastfm_assets.errors import BadInputError
 from lastfm_assets.recommendations.duckdb_file import DuckDBFile
 from lastfm_assets.recommendations.postgresql import PostgreSQL
-from lastfm_assets.recommendations.serving import ServingDatabase
+from lastfm_assets.recommendations.serving import SCHEMA, ServingDatabase
 
 PLACE: Final = ("recommendations", "serving.duckdb")
 """Where the file lies in a store that is a folder, unless another database is named."""
@@ -38,7 +38,13 @@ def open_database(url: SecretStr | None, root: UPath) -> ServingDatabase | None:
         return PostgreSQL(url)
     if scheme == "duckdb" and rest.strip("/") and not rest.endswith("/"):
         path = unquote(rest)
-        return DuckDBFile(Path("/" + path.lstrip("/") if path.startswith("/") else path))
+        file = Path("/" + path.lstrip("/") if path.startswith("/") else path)
+        if file.name.partition(".")[0].lower() == SCHEMA:  # DuckDB calls what is in it by its name
+            raise BadInputError(
+                f"LASTFM_PUBLISH_URL names {file.name}, but DuckDB cannot tell a file of that name "
+                f"from the schema {SCHEMA} in it; name it otherwise, such as lists.duckdb"
+            )
+        return DuckDBFile(file)
     raise BadInputError(
         "LASTFM_PUBLISH_URL is set, but names no database; expected "
         "postgresql://user:password@host:port/database or duckdb:///path/of/a/file"

@@ -76,6 +76,16 @@ class TestTheSetting:
         with pytest.raises(BadInputError, match="names no database; expected postgresql://"):
             open_url(url, tmp_path)
 
+    @pytest.mark.parametrize("name", ["lastfm", "lastfm.duckdb", "LastFM.2026.db"])
+    def test_of_a_file_that_is_named_as_its_schema_is_refused(
+        self, tmp_path: Path, name: str
+    ) -> None:
+        """Nobody could ask for a table in it; building it ended with "see to the folder"."""
+        with pytest.raises(BadInputError, match=rf"names {name}, .* such as lists\.duckdb$"):
+            open_url(f"duckdb://{tmp_path}/{name}", tmp_path)
+        other = open_url(f"duckdb://{tmp_path}/lastfm-lists.duckdb", tmp_path)
+        assert other.publish(tables_of(1), served_of(1)) is True
+
     @needs_driver
     @pytest.mark.parametrize(
         ("url", "shown"),
