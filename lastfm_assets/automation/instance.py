@@ -51,7 +51,8 @@ def prepare_home() -> Path:
     """DAGSTER_HOME, or `data/dagster` where it is unset; made, and configured if it is ours.
 
     Runs, events and schedules go to SQLite files in it, or to the PostgreSQL database that
-    `LASTFM_DAGSTER_URL` names. A `dagster.yaml` that somebody wrote or edited is kept.
+    `LASTFM_DAGSTER_URL` names. A `dagster.yaml` that somebody wrote or edited is kept,
+    unless it is blank.
 
     Raises:
         BadInputError: the home is no folder that we may write, its file is not text, or the

@@ -7,6 +7,7 @@ from typing import Final
 import dagster as dg
 
 from lastfm_assets import process
+from lastfm_assets.automation.instance import DATABASE_VARIABLE
 from lastfm_assets.automation.jobs import REFRESH
 
 PID_TAG: Final = "lastfm_assets/pid"
@@ -80,10 +81,14 @@ def _is_alive(run: dg.DagsterRun) -> bool:
 def _is_elsewhere(run: dg.DagsterRun) -> bool:
     """Whether a run's process is on a machine whose processes nobody here sees.
 
-    A command in a container that comes back under another name is not: without a daemon nobody
-    would ever end its run, and no refresh could be made any more.
+    A command's is so only where machines share a database. A container that is made anew each night
+    has another name each time: without a daemon nobody would ever end the run of one that was
+    killed, and no refresh could be made any more.
     """
-    here = socket.gethostname()
-    if run.tags.get(HOST_TAG, here) == here:
+    tags, here = run.tags, socket.gethostname()
+    if tags.get(HOST_TAG, here) == here:
         return False
-    return SIGNED_TAG in run.tags or not process.is_of_this_boot(run.tags.get(BEGUN_TAG, ""))
+    if SIGNED_TAG in tags:
+        return True
+    is_shared = DATABASE_VARIABLE in os.environ
+    return is_shared and not process.is_of_this_boot(tags.get(BEGUN_TAG, ""))

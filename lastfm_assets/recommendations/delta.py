@@ -91,10 +91,12 @@ def clear_errors(place: UPath, what: str) -> Iterator[None]:
         pa.ArrowException,
     ) as problem:
         said = one_line(_COLOURS.sub("", str(problem)))
-        cure = "see to the disk, or remove that folder if it is damaged, and " * (what == "written")
         is_passing = isinstance(problem, store_failures()) and not isinstance(
             problem, FileNotFoundError
         )
+        cure = "see to the disk or the server, then " * is_passing
+        if what == "written":
+            cure = "see to the disk, or remove that folder if it is damaged, and "
         raise StoreError(
             f"{place}: cannot be {what} ({said}); {cure}run `lastfm-assets refresh`"
         ) from (problem if is_passing else None)
@@ -256,8 +258,11 @@ def opened_or_cut_back(place: UPath, options: dict[str, str] | None) -> DeltaTab
 
 def _unreadable(log: UPath) -> list[UPath]:
     """What of a log to do without next: its newest entry, or checkpoints that mislead."""
-    newest = _numbers(_names_in(log))[-1]
     points = [path for path in log.iterdir() if "checkpoint" in path.name]
+    numbers = _numbers(_names_in(log))
+    if not numbers:  # nothing could be read behind the checkpoint that the log began with
+        return points
+    newest = numbers[-1]
     damaged = damaged_checkpoints(log.parent)
     if damaged:
         return [*damaged, *(one for one in points if one.name == "_last_checkpoint")]
@@ -356,7 +361,7 @@ def _read(
     """Each file of a table's state, only what was committed; of some users, groups with them."""
     names, files = names_of(table), files_of(words)
     for name in names:
-        with (place / name).open("rb") as file:
+        with (place / name).open("rb") as file, _told_as_damage():
             parquet = pq.ParquetFile(guarded(files, name, file))
             groups = [
                 n
@@ -367,6 +372,20 @@ def _read(
             yield parquet.read_row_groups(groups, columns, use_threads=False)
     if not names:
         yield pa.schema(table.schema().to_arrow()).empty_table().select(columns or [*TOP_LIST])
+
+
+@contextlib.contextmanager
+def _told_as_damage() -> Iterator[None]:
+    """What pyarrow cannot make out, as a ValueError: it tells it as an OSError without a number.
+
+    Lists of an early format have no hashes that would have told it before.
+    """
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno is not None:
+            raise
+        raise ValueError(f"it is damaged: {one_line(problem)}") from None
 
 
 def _may_hold(group: pq.RowGroupMetaData, user_ids: Sequence[int]) -> bool:

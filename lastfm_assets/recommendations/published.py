@@ -141,7 +141,7 @@ class PublishedLists:
 
         def attempt() -> Publication:
             table = opened_or_cut_back(self.place, self._options)
-            now = None if table is None else self._present(table)
+            now = None if table is None else self._present(table, figures["content"])
             if now is not None and figures["content"] in now.held:
                 return Publication("held", now)
             if now is not None and figures["content"] == now.content and not now.damage:
@@ -362,8 +362,12 @@ class PublishedLists:
         )
         return newest(self.place, self._open(number))[0]
 
-    def _present(self, table: DeltaTable) -> Version | None:
+    def _present(self, table: DeltaTable, content: str | None = None) -> Version | None:
         """What readers see, and its damage; None where nobody knows any more what it was.
+
+        Args:
+            table: in its newest state.
+            content: of the lists at hand; files of others, which they replace, are not looked at.
 
         Raises:
             ValueError: somebody else has made the table.
@@ -379,6 +383,8 @@ class PublishedLists:
                     check_state(words, names_of(table), table.schema().to_json())
                 except ValueError as problem:
                     return replace(now, damage=str(problem))
+                if content not in (None, now.content):
+                    return now
                 return self._checked(now, words, {}, is_passing=True)
         raise ValueError("a Delta table that lastfm-assets has not written")
 
@@ -439,9 +445,12 @@ class PublishedLists:
                     with (self.place / name).open("rb") as file:
                         guarded(files, name, file).check()
                 except (OSError, ValueError) as problem:
-                    is_there = isinstance(problem, OSError) and problem.errno != errno.ENOENT
-                    if is_passing and is_there:
-                        raise
+                    if (
+                        is_passing
+                        and isinstance(problem, OSError)
+                        and problem.errno not in (None, errno.ENOENT)
+                    ):
+                        raise OSError(problem.errno, problem.strerror, name) from problem
                     seen[name] = f"{name}: {problem}"
             if seen[name]:
                 return replace(version, restorable=False, damage=seen[name])

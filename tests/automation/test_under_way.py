@@ -86,6 +86,7 @@ class TestARunUnderWay:
     ) -> None:
         """Its processes are not ours: that none here has the number says nothing."""
         run_id = going(instance, pid=dead_pid(), host="another")
+        instance.add_run_tags(run_id, {SIGNED_TAG: run_id})
         assert run_under_way(instance) == run_id
         run_id = going(instance, pid=dead_pid(), host=socket.gethostname())
         run_under_way(instance)
@@ -149,19 +150,23 @@ class TestARunUnderWay:
         assert run_under_way(instance) == run_id
 
     def test_of_another_machine_s_command_line_is_not_over(
-        self, instance: dg.DagsterInstance
+        self, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where two machines share a database, one noted the other's refresh as failed."""
+        monkeypatch.setenv("LASTFM_DAGSTER_URL", "postgresql://shared")
         theirs = {PID_TAG: str(dead_pid()), HOST_TAG: "another", BEGUN_TAG: "another boot"}
         run = dg.DagsterRun(job_name=REFRESH, status=STARTED, tags=theirs)
         instance.add_run(run)
         assert run_under_way(instance) == run.run_id
 
-    def test_of_a_command_in_a_container_of_another_name_here_is_over(
-        self, instance: dg.DagsterInstance
+    @pytest.mark.parametrize("boot", ["this", "another"])
+    def test_of_a_command_in_a_container_of_another_name_is_over(
+        self, instance: dg.DagsterInstance, boot: str
     ) -> None:
         """Each night has a container of its own; one that was killed would stop all others."""
         tags = tags_of_this_process() | {PID_TAG: str(dead_pid()), HOST_TAG: "5f2c"}
+        if boot == "another":
+            tags[BEGUN_TAG] = "another boot"
         killed = dg.DagsterRun(job_name=REFRESH, status=STARTED, tags=tags)
         instance.add_run(killed)
         assert run_under_way(instance) is None

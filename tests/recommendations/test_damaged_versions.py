@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+import pyarrow.parquet as pq
 import pytest
 from published_worlds import about, lists_of, number_of
 from upath import UPath
@@ -173,17 +174,39 @@ def test_a_damaged_entry_behind_the_checkpoint_that_a_log_begins_with_costs_what
     assert number_of(shortened.current()[0]) == 20
 
 
+def test_a_log_of_which_nothing_can_be_read_any_more_is_begun_anew(
+    shortened: PublishedLists,
+) -> None:
+    """One whose first checkpoint is damaged without a seal to tell so, as in an object store."""
+    (point,) = entry(shortened, 10).parent.glob("*.checkpoint.parquet")
+    pq.write_table(pq.read_table(point), point)
+    rows = pq.read_metadata(point).serialized_size + 8
+    content = point.read_bytes()
+    point.write_bytes(content[:4] + bytes(len(content) - rows - 4) + content[-rows:])
+    assert shortened.publish(lists_of(20), about(20)).outcome == "published"
+    assert number_of(shortened.current()[0]) == 20
+    assert shortened.publish(lists_of(20), about(20)).outcome == "unchanged"
+
+
 def test_lists_that_the_disk_does_not_give_now_are_not_published_once_more(
     published: PublishedLists,
 ) -> None:
+    file = data_file(published, 2)
     with (
-        not_given(data_file(published, 2)),
-        pytest.raises(StoreError, match="cannot be written") as raised,
+        not_given(file),
+        pytest.raises(StoreError, match=rf"Is a directory: '{file.name}'") as told,
     ):
         published.publish(lists_of(3), about(3))
-    assert may_be_read_later(raised.value)
+    assert may_be_read_later(told.value)
     assert published.publish(lists_of(3), about(3)).outcome == "unchanged"
     assert published.version().number == 2
+
+
+def test_others_are_published_in_place_of_lists_that_the_disk_does_not_give(
+    published: PublishedLists,
+) -> None:
+    with not_given(data_file(published, 2)):
+        assert published.publish(lists_of(4), about(4)).outcome == "published"
 
 
 @pytest.mark.parametrize("reader", [1, 99])

@@ -1,5 +1,6 @@
 """What published versions are compared by: what is damaged is not, what is out of reach is kept."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -62,6 +63,21 @@ class TestListsThatReadersSee:
 
     def test_that_are_damaged_are_not(self, seen: Path, tmp_path: Path) -> None:
         seen.write_bytes(b"PAR1")
+        assert self.compared(tmp_path) is None
+
+    def test_of_an_early_format_that_are_damaged_are_not(self, seen: Path, tmp_path: Path) -> None:
+        """It had no hashes: pyarrow tells the damage, and as if it were the disk's."""
+        (log,) = seen.parent.glob("_delta_log/*.json")
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        for line in lines:
+            for name in ("files", "schema", "format", "number", "seal"):
+                line.get("commitInfo", {}).pop(name, None)
+        log.write_text("\n".join(map(json.dumps, lines)))
+        assert self.compared(tmp_path) is not None
+        content = bytearray(seen.read_bytes())
+        for place in range(4, 400):
+            content[place] ^= 255
+        seen.write_bytes(bytes(content))
         assert self.compared(tmp_path) is None
 
     def test_that_are_gone_are_not(self, seen: Path, tmp_path: Path) -> None:
