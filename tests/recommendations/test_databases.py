@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+import re
 import sys
 import threading
 import time
@@ -192,6 +193,16 @@ class TestTheTables:
         assert served.published_at == version.published_at
 
 
+REPLACED = "DROP TABLE lastfm.top_artists CASCADE; CREATE"
+
+
+def changed(database: DuckDBFile, statement: str) -> None:
+    """Publishes, and has somebody write to the file."""
+    database.publish(tables_of(1), served_of(1))
+    with duckdb.connect(database.path) as connection:
+        connection.execute(statement)
+
+
 class TestTheDuckDBFile:
     def test_holds_what_was_published(self, database: DuckDBFile) -> None:
         assert database.served() is None
@@ -366,34 +377,32 @@ class TestTheDuckDBFile:
         assert database.path.read_bytes() == before
 
     @pytest.mark.parametrize(
-        "planted",
+        ("statement", "said"),
         [
-            "VIEW lastfm.top_artists AS SELECT error('asked') AS user_id",
-            "TABLE lastfm.top_artists (user_id int, rank int AS (user_id + 1))",
+            (
+                f"{REPLACED} VIEW lastfm.top_artists AS SELECT error('asked') AS user_id",
+                "no table top_artists",
+            ),
+            (
+                f"{REPLACED} TABLE lastfm.top_artists (user_id int, rank int AS (1 + 1))",
+                "top_artists has a column that is computed",
+            ),
+            (
+                "UPDATE lastfm.publication SET published_at = '20000-01-01'",
+                "no date in publication.published_at",
+            ),
+            (
+                "UPDATE lastfm.publication SET published_at = 'infinity'",
+                "no date in publication.published_at",
+            ),
         ],
     )
-    def test_is_made_anew_where_a_table_is_a_query(
-        self, database: DuckDBFile, planted: str
+    def test_that_somebody_has_changed_is_told_and_made_anew(
+        self, database: DuckDBFile, statement: str, said: str
     ) -> None:
-        """The query is not asked: a planted view of a cross join held the refresh for ever."""
-        database.publish(tables_of(1), served_of(1))
-        with duckdb.connect(database.path) as connection:
-            connection.execute(f"DROP TABLE lastfm.top_artists CASCADE; CREATE {planted}")
-        with pytest.raises(DamagedFileError, match=r"damaged \(.*top_artists.*\); run") as caught:
-            database.served()
-        assert "asked" not in str(caught.value)
-        assert database.publish(tables_of(1), served_of(1)) is True
-        assert database.served() == served_of(1)
-
-    @pytest.mark.parametrize("moment", ["20000-01-01", "infinity"])
-    def test_is_made_anew_where_its_moment_is_none_of_python_s(
-        self, database: DuckDBFile, moment: str
-    ) -> None:
-        """The refresh ended in a traceback."""
-        database.publish(tables_of(1), served_of(1))
-        with duckdb.connect(database.path) as connection:
-            connection.execute(f"UPDATE lastfm.publication SET published_at = '{moment}'")  # noqa: S608 (ours)
-        with pytest.raises(DamagedFileError, match=r"no date in publication\.published_at"):
+        """A planted view of a cross join held the refresh for ever, a date ended in a traceback."""
+        changed(database, statement)
+        with pytest.raises(DamagedFileError, match=rf"damaged \({re.escape(said)}\); run"):
             database.served()
         assert database.publish(tables_of(1), served_of(1)) is True
         assert database.served() == served_of(1)
@@ -412,9 +421,7 @@ class TestTheDuckDBFile:
         self, database: DuckDBFile, planted: str
     ) -> None:
         """A planted macro was asked in its place: a file's own names come first."""
-        database.publish(tables_of(1), served_of(1))
-        with duckdb.connect(database.path) as connection:
-            connection.execute(f"CREATE MACRO {planted}")
+        changed(database, f"CREATE MACRO {planted}")
         assert database.served() == served_of(1)
 
     @pytest.mark.parametrize("content", [b"", b"some notes of mine", b"\0" * 9000])
