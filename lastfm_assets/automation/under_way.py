@@ -7,8 +7,8 @@ from typing import Final
 import dagster as dg
 
 from lastfm_assets import process
-from lastfm_assets.automation.instance import DATABASE_VARIABLE
 from lastfm_assets.automation.jobs import REFRESH
+from lastfm_assets.settings import Settings
 
 PID_TAG: Final = "lastfm_assets/pid"
 """Tag of a run: the process that makes it."""
@@ -90,5 +90,5 @@ def _is_elsewhere(run: dg.DagsterRun) -> bool:
         return False
     if SIGNED_TAG in tags:
         return True
-    is_shared = DATABASE_VARIABLE in os.environ
+    is_shared = Settings.from_environment().dagster_url is not None
     return is_shared and not process.is_of_this_boot(tags.get(BEGUN_TAG, ""))

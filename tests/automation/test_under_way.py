@@ -153,17 +153,25 @@ class TestARunUnderWay:
         self, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where two machines share a database, one noted the other's refresh as failed."""
-        monkeypatch.setenv("LASTFM_DAGSTER_URL", "postgresql://shared")
+        monkeypatch.setenv("LASTFM_DAGSTER_URL", "postgresql://u:p@127.0.0.1/shared")
         theirs = {PID_TAG: str(dead_pid()), HOST_TAG: "another", BEGUN_TAG: "another boot"}
         run = dg.DagsterRun(job_name=REFRESH, status=STARTED, tags=theirs)
         instance.add_run(run)
         assert run_under_way(instance) == run.run_id
 
-    @pytest.mark.parametrize("boot", ["this", "another"])
+    @pytest.mark.parametrize(
+        ("boot", "database"),
+        [("this", ""), ("another", ""), ("this", "postgresql://u:p@127.0.0.1/shared")],
+    )
     def test_of_a_command_in_a_container_of_another_name_is_over(
-        self, instance: dg.DagsterInstance, boot: str
+        self,
+        instance: dg.DagsterInstance,
+        monkeypatch: pytest.MonkeyPatch,
+        boot: str,
+        database: str,
     ) -> None:
         """Each night has a container of its own; one that was killed would stop all others."""
+        monkeypatch.setenv("LASTFM_DAGSTER_URL", database)
         tags = tags_of_this_process() | {PID_TAG: str(dead_pid()), HOST_TAG: "5f2c"}
         if boot == "another":
             tags[BEGUN_TAG] = "another boot"
