@@ -5,9 +5,10 @@ of their blocks, the table's schema, and a seal over all of these words. So data
 its checkpoints are held against one thing that cannot change unseen.
 """
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from lastfm_assets.seals import Guarded, check, hashes_of
+from lastfm_assets.sources.hetrec import one_line
 
 FORMAT: Final = 3
 """Layout of our commits, counted as that of the store; earlier ones have no seal."""
@@ -140,16 +142,23 @@ def is_sound_checkpoint(path: UPath, *, must_be_sealed: bool = False) -> bool:
         must_be_sealed: whether one without a seal, of which nobody can say so, counts as damaged.
     """
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file, told_as_damage():
             is_sealed = check(file, path.suffix)
             pq.read_metadata(file)
     except ValueError:
         return False
-    except OSError as problem:
-        if problem.errno is not None:  # pyarrow says it of what it cannot make out, without one
-            raise
-        return False
     return is_sealed or not must_be_sealed
+
+
+@contextlib.contextmanager
+def told_as_damage() -> Iterator[None]:
+    """What pyarrow cannot make out, as a ValueError: it tells it as an OSError without a number."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno is not None:
+            raise
+        raise ValueError(f"it is damaged: {one_line(problem)}") from None
 
 
 def files_of(info: Mapping[str, Any]) -> dict[str, list[Any]] | None:

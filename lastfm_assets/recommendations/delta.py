@@ -27,6 +27,7 @@ from lastfm_assets.commits import (
     guarded,
     is_sound_checkpoint,
     require_whole_checkpoints,
+    told_as_damage,
     words_of,
 )
 from lastfm_assets.errors import BadInputError, StoreError, store_failures
@@ -361,7 +362,7 @@ def _read(
     """Each file of a table's state, only what was committed; of some users, groups with them."""
     names, files = names_of(table), files_of(words)
     for name in names:
-        with (place / name).open("rb") as file, _told_as_damage():
+        with (place / name).open("rb") as file, told_as_damage():
             parquet = pq.ParquetFile(guarded(files, name, file))
             groups = [
                 n
@@ -372,20 +373,6 @@ def _read(
             yield parquet.read_row_groups(groups, columns, use_threads=False)
     if not names:
         yield pa.schema(table.schema().to_arrow()).empty_table().select(columns or [*TOP_LIST])
-
-
-@contextlib.contextmanager
-def _told_as_damage() -> Iterator[None]:
-    """What pyarrow cannot make out, as a ValueError: it tells it as an OSError without a number.
-
-    Lists of an early format have no hashes that would have told it before.
-    """
-    try:
-        yield
-    except OSError as problem:
-        if problem.errno is not None:
-            raise
-        raise ValueError(f"it is damaged: {one_line(problem)}") from None
 
 
 def _may_hold(group: pq.RowGroupMetaData, user_ids: Sequence[int]) -> bool:

@@ -6,7 +6,6 @@ table tells its own history. So do the hashes of its files, see `commits`.
 """
 
 import contextlib
-import errno
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -385,7 +384,7 @@ class PublishedLists:
                     return replace(now, damage=str(problem))
                 if content not in (None, now.content):
                     return now
-                return self._checked(now, words, {}, is_passing=True)
+                return self._checked(now, words, {}, waits_for_disk=True)
         raise ValueError("a Delta table that lastfm-assets has not written")
 
     def _history(self, number: int, *, thoroughly: bool = False) -> list[Version]:
@@ -424,7 +423,7 @@ class PublishedLists:
         words: Mapping[str, Any],
         seen: dict[str, str],
         *,
-        is_passing: bool = False,
+        waits_for_disk: bool = False,
     ) -> Version:
         """A version with what is wrong with its files.
 
@@ -432,7 +431,7 @@ class PublishedLists:
             version: any.
             words: of its commit.
             seen: what was found of files before, which versions may share; filled.
-            is_passing: whether a file that the disk does not give now is no damage, but raised.
+            waits_for_disk: whether a file that the disk does not give now is no damage, but raised.
 
         Raises:
             OSError: such a file.
@@ -444,12 +443,10 @@ class PublishedLists:
                 try:
                     with (self.place / name).open("rb") as file:
                         guarded(files, name, file).check()
-                except (OSError, ValueError) as problem:
-                    if (
-                        is_passing
-                        and isinstance(problem, OSError)
-                        and problem.errno not in (None, errno.ENOENT)
-                    ):
+                except (FileNotFoundError, ValueError) as problem:
+                    seen[name] = f"{name}: {problem}"
+                except OSError as problem:
+                    if waits_for_disk:
                         raise OSError(problem.errno, problem.strerror, name) from problem
                     seen[name] = f"{name}: {problem}"
             if seen[name]:
