@@ -1,6 +1,7 @@
 """`history` and `rollback` as an operator gives them, over a store that the real command made."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import duckdb
 import pytest
 from pipeline_world import Command
 
+from lastfm_assets import cli
 from lastfm_assets.io import Store
+from lastfm_assets.recommendations import serve
 from lastfm_assets.recommendations.published import PublishedLists
 from lastfm_assets.recommendations.versions import About
 
@@ -106,6 +109,25 @@ def test_rollback_that_cannot_be_served_says_how_it_can_and_that_it_is_done(
     with duckdb.connect(str(two_versions / "recommendations/serving.duckdb"), read_only=True) as db:
         query = "SELECT artist_id FROM lastfm.recommendations WHERE user_id = 2 AND rank = 1"
         assert db.execute(query).fetchall() == [(again,)]
+
+
+def test_rollback_that_is_interrupted_as_it_is_served_says_that_it_is_done(
+    two_versions: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It said that what was published before is unchanged."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(serve, "serve", interrupted)
+    monkeypatch.setattr(sys, "argv", ["lastfm-assets", "rollback", "--store", str(two_versions)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    done, missing = capsys.readouterr().err.splitlines()
+    assert done == "readers see version 0 again, as version 2"
+    assert "do not yet (interrupted)" in missing
+    assert "unchanged" not in missing
 
 
 @pytest.mark.parametrize("to", ["7", "-1", "x", "1.5", ""])
